@@ -1,0 +1,2 @@
+//! The one binary: server and every tool.
+fn main() {}

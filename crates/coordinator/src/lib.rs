@@ -1,0 +1,1 @@
+//! Group coordination as a pure core (a crate because of a stricter law: no I/O, no clock).

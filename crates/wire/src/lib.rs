@@ -1,0 +1,1 @@
+//! Kafka's messages and persisted records (a crate because its code is generated at build time).

@@ -1,0 +1,2 @@
+//! The house's own commands: check, test, tidy, bench.
+fn main() {}
