@@ -1,0 +1,68 @@
+//! The registry of tools: what each is called here and by Kafka's scripts. One file a tool.
+
+mod storage;
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// A command of the binary. It parses its own arguments and makes its own runtime if it needs one,
+/// so that a tool starts in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// `produce`, `storage`: the word after `klamm`. Equal to `kafka_name` where people have none.
+    pub name: &'static str,
+    /// `kafka-storage`: the script that it stands for, without `.sh`.
+    pub kafka_name: &'static str,
+    /// One line for the overview.
+    pub about: &'static str,
+    /// Runs it on the arguments after its name.
+    pub run: fn(&[String]) -> ExitCode,
+}
+
+const TOOLS: &[Tool] = &[Tool {
+    name: "storage",
+    kafka_name: "kafka-storage",
+    about: "Format log directories and look at them",
+    run: storage::run,
+}];
+
+/// The tool that is called `name`, by either of its names.
+pub fn find(name: &str) -> Option<&'static Tool> {
+    TOOLS.iter().find(|tool| tool.name == name || tool.kafka_name == name)
+}
+
+/// The overview that `klamm --help` prints.
+pub fn usage() -> String {
+    let mut text = String::from("usage: klamm COMMAND [ARGUMENTS]\n\n");
+    let width = TOOLS.iter().map(|tool| title(tool).len()).max().unwrap_or(0);
+    for tool in TOOLS {
+        // writing to a String cannot fail
+        let _ = writeln!(text, "  {:width$}  {}", title(tool), tool.about);
+    }
+    text.push_str("\nEach command has --help.\n");
+    text
+}
+
+fn title(tool: &Tool) -> String {
+    if tool.name == tool.kafka_name {
+        tool.name.to_owned()
+    } else {
+        format!("{}, {}", tool.name, tool.kafka_name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_finds_one_tool() {
+        for tool in TOOLS {
+            for name in [tool.name, tool.kafka_name] {
+                let named = TOOLS.iter().filter(|t| t.name == name || t.kafka_name == name);
+                assert_eq!(named.count(), 1, "{name}");
+            }
+        }
+        assert!(find("kafka-no-such-tool").is_none());
+    }
+}
