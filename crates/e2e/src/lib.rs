@@ -1,1 +1,16 @@
-//! Real processes against real third-party clients; the tests are in tests/ (a crate because it needs everything).
+//! Real processes against real third-party clients (a crate because its tests need everything).
+//!
+//! The tests are in `tests/`; this library starts the processes: Klamm, Apache Kafka, and programs
+//! in Java, JavaScript, Python and Go. Every process is a child that ends with its handle.
+
+pub mod flights;
+pub mod folders;
+pub mod java;
+pub mod kafka;
+pub mod klamm;
+pub mod process;
+pub mod runtimes;
+pub mod wait;
+
+pub use kafka::Kafka;
+pub use klamm::Klamm;

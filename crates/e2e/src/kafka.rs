@@ -1,0 +1,123 @@
+//! Apache Kafka itself as a process: the oracle, and the other side for our own client.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::folders;
+use crate::java::{Release, class, class_path};
+use crate::process::{Server, free_port, succeed};
+
+/// A single node of Apache Kafka 4.4.0 on free ports of the loopback address.
+#[derive(Debug)]
+pub struct Kafka {
+    server: Option<Server>,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Kafka {
+    /// Formats a directory and starts on it. `None` where Java or Maven is missing.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        Self::with("")
+    }
+
+    /// The same with more lines for its `server.properties`.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn with(properties: &str) -> Option<Self> {
+        let folder = folders::scratch();
+        let port = free_port();
+        let path = folder.path().join("server.properties");
+        let text = server_properties(port, &folder.path().join("data"), properties);
+        std::fs::write(&path, text).expect("write properties");
+        format(&path)?;
+        let mut kafka = Self { server: None, folder, port };
+        kafka.restart();
+        Some(kafka)
+    }
+
+    /// Starts on a formatted data directory that something else has written, with its properties.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn on(data: &Path, properties: &str) -> Option<Self> {
+        class_path(Release::Broker)?;
+        let folder = folders::scratch();
+        let port = free_port();
+        let text = server_properties(port, data, properties);
+        std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
+        let mut kafka = Self { server: None, folder, port };
+        kafka.restart();
+        Some(kafka)
+    }
+
+    /// Starts it (again) on its ports and directory.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn restart(&mut self) {
+        let jars = class_path(Release::Broker).expect("it was there before");
+        let mut command = Command::new("java");
+        command.args(["-Xmx768M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &jars]);
+        command.arg("kafka.Kafka").arg(self.folder.path().join("server.properties"));
+        let mut server = Server::start(&mut command, &self.folder.path().join("server.log"));
+        server.await_port(self.port);
+        self.server = Some(server);
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn terminate(&mut self) {
+        self.server.take().expect("it runs").terminate();
+    }
+
+    /// What clients take as `bootstrap.servers`.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its `log.dirs`.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Everything that it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+}
+
+fn server_properties(port: u16, data: &Path, more: &str) -> String {
+    let controller = free_port();
+    format!(
+        "process.roles=broker,controller\nnode.id=1\n\
+         controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
+         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         controller.listener.names=CONTROLLER\nlog.dirs={}\n\
+         offsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n\
+         transaction.state.log.min.isr=1\nshare.coordinator.state.topic.replication.factor=1\n\
+         share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n{more}\n",
+        data.display()
+    )
+}
+
+/// `kafka-storage format --standalone` with Apache Kafka's own tool.
+///
+/// # Panics
+/// If the tool fails.
+pub fn format(properties: &Path) -> Option<()> {
+    let mut tool = class(Release::Broker, "kafka.tools.StorageTool")?;
+    tool.args(["format", "--standalone", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"]).arg(properties);
+    succeed(&mut tool, b"");
+    Some(())
+}

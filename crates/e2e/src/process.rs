@@ -1,0 +1,136 @@
+//! Child processes that end with their handles, and commands that must succeed.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait;
+
+/// A server that runs beside the test, its output in a file.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts `command` with its output appended to `log`.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start(command: &mut Command, log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log).expect("open the log file");
+        let errors = file.try_clone().expect("share the log file");
+        command.stdin(Stdio::null()).stdout(file).stderr(errors);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { child, log: log.to_owned() }
+    }
+
+    /// Waits until `port` accepts connections.
+    ///
+    /// # Panics
+    /// If the process ends first; with its log.
+    pub fn await_port(&mut self, port: u16) {
+        wait::until("the port opens", || {
+            if let Some(status) = self.child.try_wait().expect("ask for the exit status") {
+                panic!("it ended with {status} before its port opened:\n{}", self.log());
+            }
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+        });
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends `signal`.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // a process that has ended already is what the signal is for
+        let _ = pid.map(|pid| kill_process(pid, signal));
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.await_end()
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.signal(Signal::KILL);
+        self.await_end()
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub fn await_end(&mut self) -> ExitStatus {
+        wait::until("the process ends", || self.child.try_wait().expect("ask for the exit status"))
+    }
+
+    /// Everything that it printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs to the end with `input` on its standard input.
+///
+/// # Panics
+/// If it does not start.
+pub fn output(command: &mut Command, input: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().expect("standard input is piped");
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // a program that does not read all of its input is no error here
+            let _ = stdin.write_all(input);
+        });
+        child.wait_with_output().expect("collect the output")
+    })
+}
+
+/// Runs to the end and returns the standard output.
+///
+/// # Panics
+/// If it fails; with all that it printed.
+pub fn succeed(command: &mut Command, input: &[u8]) -> String {
+    let result = output(command, input);
+    let stdout = String::from_utf8_lossy(&result.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&result.stderr);
+    assert!(result.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", result.status);
+    stdout
+}
+
+/// A port that was free a moment ago.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a port");
+    listener.local_addr().expect("the port's number").port()
+}
