@@ -1,0 +1,44 @@
+// The snippet on the front page of kafkajs and of most tutorials; only the address and the end are added.
+const { Kafka } = require('kafkajs')
+
+const kafka = new Kafka({
+  clientId: 'my-app',
+  brokers: [process.argv[2]],
+})
+
+const producer = kafka.producer()
+const consumer = kafka.consumer({ groupId: 'test-group' })
+
+const run = async () => {
+  // Producing
+  await producer.connect()
+  await producer.send({
+    topic: 'test-topic',
+    messages: [
+      { value: 'Hello KafkaJS user!' },
+    ],
+  })
+
+  // Consuming
+  await consumer.connect()
+  await consumer.subscribe({ topic: 'test-topic', fromBeginning: true })
+
+  await consumer.run({
+    eachMessage: async ({ topic, partition, message }) => {
+      console.log({
+        partition,
+        offset: message.offset,
+        value: message.value.toString(),
+      })
+      setImmediate(async () => {
+        await consumer.disconnect()
+        await producer.disconnect()
+      })
+    },
+  })
+}
+
+run().catch((error) => {
+  console.error(error)
+  process.exit(1)
+})
