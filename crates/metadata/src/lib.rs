@@ -1,5 +1,6 @@
 //! The cluster's state as a pure machine: commands decide records, records make the image (a crate for its stricter law: no clock, no I/O, no lock).
 
+pub mod config;
 pub mod features;
 mod metadata_version;
 pub mod placement;

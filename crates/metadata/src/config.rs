@@ -1,0 +1,14 @@
+//! Every config key of Kafka 4.4 as a typed table: what a key takes, its default, where it may be
+//! set, whether it has an effect here, and what a broken rule says to the person who reads it.
+
+mod allowed;
+mod key;
+mod nearest;
+mod table;
+mod tables;
+mod value;
+
+pub use allowed::Allowed;
+pub use key::{ConfigKey, Default, Effect, Importance, Scale, Scope, Synonym};
+pub use table::{BROKER, CLIENT_METRICS, GROUP, THROTTLE, TOPIC, Table};
+pub use value::{ConfigError, ConfigValue, Kind};
