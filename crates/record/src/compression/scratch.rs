@@ -1,0 +1,169 @@
+//! Buffers and codec states that live as long as their thread, so that no batch allocates its own.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use super::{Codec, Compression, DecompressError, InflateError, gzip, lz4, snappy, zstd};
+
+/// How far a records section may inflate unless the caller says otherwise. Kafka has no limit;
+/// this one is 128 times the default `max.message.bytes`.
+pub const INFLATED_BYTES_MAX: usize = 128 << 20;
+
+/// What a buffer keeps between two batches. A larger one served an unusual batch and goes back.
+const KEPT_BYTES_MAX: usize = 2 << 20;
+
+/// What the first growth of the buffer reaches: a batch of the producer's default `batch.size`
+/// inflates to less.
+const GROWTH_BYTES_MIN: usize = 64 << 10;
+
+/// Reusable memory for inflating and compressing. Empty until first used; holds at most a few
+/// megabytes between batches.
+pub struct Scratch {
+    inflated: Inflated,
+    codecs: Codecs,
+}
+
+#[derive(Default)]
+struct Codecs {
+    gzip: gzip::Gzip,
+    lz4: lz4::Lz4,
+    snappy: snappy::Snappy,
+    zstd: zstd::Zstd,
+}
+
+/// The output of a codec: grows by doubling up to its cap, never beyond, and is not cleared
+/// between batches.
+pub(super) struct Inflated {
+    buffer: Vec<u8>,
+    used: usize,
+    bytes_max: usize,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+}
+
+/// Runs `work` with the scratch of this thread; with one of its own where `work` calls this again.
+pub fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+    SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+        Ok(mut scratch) => {
+            let done = work(&mut scratch);
+            scratch.inflated.clear();
+            done
+        }
+        Err(_) => work(&mut Scratch::new()),
+    })
+}
+
+impl Scratch {
+    /// Inflates up to [`INFLATED_BYTES_MAX`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limit(INFLATED_BYTES_MAX)
+    }
+
+    /// Inflates up to `bytes_max` a batch.
+    #[must_use]
+    pub fn with_limit(bytes_max: usize) -> Self {
+        Self {
+            inflated: Inflated { buffer: Vec::new(), used: 0, bytes_max },
+            codecs: Codecs::default(),
+        }
+    }
+
+    /// Changes how far a batch may inflate.
+    pub fn set_limit(&mut self, bytes_max: usize) {
+        self.inflated.bytes_max = bytes_max;
+    }
+
+    /// The records section behind `compressed`, as a slice of this scratch or of the input.
+    pub(crate) fn inflate<'s>(
+        &'s mut self,
+        compression: Compression,
+        compressed: &'s [u8],
+    ) -> Result<&'s [u8], DecompressError> {
+        let out = &mut self.inflated;
+        out.clear();
+        let inflated = match compression {
+            Compression::None => return Ok(compressed),
+            Compression::Gzip => self.codecs.gzip.inflate(compressed, out),
+            Compression::Snappy => self.codecs.snappy.inflate(compressed, out),
+            Compression::Lz4 => lz4::inflate(compressed, out),
+            Compression::Zstd => self.codecs.zstd.inflate(compressed, out),
+        };
+        match inflated {
+            Ok(()) => Ok(out.bytes()),
+            Err(InflateError::Corrupt(detail)) => {
+                Err(DecompressError::Corrupt { compression, detail })
+            }
+            Err(InflateError::Full) => {
+                Err(DecompressError::TooLarge { compression, bytes_max: out.bytes_max })
+            }
+        }
+    }
+
+    /// Appends `records`, compressed, to `out`.
+    pub(crate) fn compress(&mut self, codec: Codec, records: &[u8], out: &mut Vec<u8>) {
+        match codec.compression() {
+            Compression::None => out.extend_from_slice(records),
+            Compression::Gzip => self.codecs.gzip.compress(codec.level(), records, out),
+            Compression::Snappy => self.codecs.snappy.compress(records, out),
+            Compression::Lz4 => self.codecs.lz4.compress(records, out),
+            Compression::Zstd => self.codecs.zstd.compress(codec.level(), records, out),
+        }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").field("limit", &self.inflated.bytes_max).finish_non_exhaustive()
+    }
+}
+
+impl Inflated {
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.used]
+    }
+
+    /// Room for at least `wanted` bytes behind the used ones.
+    pub(super) fn room(&mut self, wanted: usize) -> Result<&mut [u8], InflateError> {
+        let needed = self.used.saturating_add(wanted);
+        if needed > self.bytes_max {
+            return Err(InflateError::Full);
+        }
+        if needed > self.buffer.len() {
+            let doubled = self.buffer.len().saturating_mul(2).max(GROWTH_BYTES_MIN);
+            self.buffer.resize(needed.max(doubled.min(self.bytes_max)), 0);
+        }
+        Ok(&mut self.buffer[self.used..])
+    }
+
+    /// Room for `wanted` bytes, or for as many as the cap leaves; at least one.
+    pub(super) fn room_up_to(&mut self, wanted: usize) -> Result<&mut [u8], InflateError> {
+        let left = self.bytes_max.saturating_sub(self.used);
+        self.room(wanted.min(left).max(1))
+    }
+
+    /// Counts `bytes` at the front of the room as used.
+    pub(super) fn advance(&mut self, bytes: usize) {
+        self.used += bytes;
+        assert!(self.used <= self.buffer.len(), "a codec wrote beyond its room");
+    }
+
+    fn clear(&mut self) {
+        self.used = 0;
+        if self.buffer.len() > KEPT_BYTES_MAX {
+            self.buffer = Vec::new();
+        }
+    }
+}
