@@ -12,6 +12,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 
   check   formatting, lints and tidy: what every commit passes
   test    everything: builds the binary, then runs all tests (the README's second command)
+  bench   measures Klamm beside a floor server and Apache Kafka, and prints a table (minutes)
   tidy    the rules of the house that a machine can check";
 
 fn main() -> ExitCode {
@@ -19,6 +20,9 @@ fn main() -> ExitCode {
     let outcome = match args.first().map(String::as_str) {
         Some("check") => check::check(),
         Some("test") => test::test(&args[1..]),
+        Some("bench") => {
+            run::run(run::cargo(&["run", "--release", "-q", "-p", "bench", "--"]).args(&args[1..]))
+        }
         Some("tidy") => tidy::tidy(&run::root()),
         _ => Err(USAGE.to_owned()),
     };

@@ -13,7 +13,15 @@ pub struct Kafka {
     server: Option<Server>,
     folder: tempfile::TempDir,
     port: u16,
+    release: Release,
+    jvm: &'static [&'static str],
 }
+
+/// Starts soon and stays small: for tests.
+const SMALL_JVM: &[&str] = &["-Xmx768M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+/// As Apache Kafka's own start script has it: for measurements.
+const SERVER_JVM: &[&str] =
+    &["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
 
 impl Kafka {
     /// Formats a directory and starts on it. `None` where Java or Maven is missing.
@@ -28,13 +36,26 @@ impl Kafka {
     /// If it does not come up.
     #[must_use]
     pub fn with(properties: &str) -> Option<Self> {
+        Self::formatted(Release::Broker, SMALL_JVM, properties)
+    }
+
+    /// The peer of a measurement: 4.3.1 with the memory and collector of its own start script.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn to_measure(properties: &str) -> Option<Self> {
+        Self::formatted(Release::Tools, SERVER_JVM, properties)
+    }
+
+    fn formatted(release: Release, jvm: &'static [&'static str], properties: &str) -> Option<Self> {
         let folder = folders::scratch();
         let port = free_port();
         let path = folder.path().join("server.properties");
         let text = server_properties(port, &folder.path().join("data"), properties);
         std::fs::write(&path, text).expect("write properties");
-        format(&path)?;
-        let mut kafka = Self { server: None, folder, port };
+        format(release, &path)?;
+        let mut kafka = Self { server: None, folder, port, release, jvm };
         kafka.restart();
         Some(kafka)
     }
@@ -50,7 +71,8 @@ impl Kafka {
         let port = free_port();
         let text = server_properties(port, data, properties);
         std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
-        let mut kafka = Self { server: None, folder, port };
+        let (release, jvm) = (Release::Broker, SMALL_JVM);
+        let mut kafka = Self { server: None, folder, port, release, jvm };
         kafka.restart();
         Some(kafka)
     }
@@ -60,9 +82,9 @@ impl Kafka {
     /// # Panics
     /// If it does not come up.
     pub fn restart(&mut self) {
-        let jars = class_path(Release::Broker).expect("it was there before");
+        let jars = class_path(self.release).expect("it was there before");
         let mut command = Command::new("java");
-        command.args(["-Xmx768M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &jars]);
+        command.args(self.jvm).args(["-cp", &jars]);
         command.arg("kafka.Kafka").arg(self.folder.path().join("server.properties"));
         let mut server = Server::start(&mut command, &self.folder.path().join("server.log"));
         server.await_port(self.port);
@@ -75,6 +97,20 @@ impl Kafka {
     /// If it does not end.
     pub fn terminate(&mut self) {
         self.server.take().expect("it runs").terminate();
+    }
+
+    /// The running process.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn server(&mut self) -> &mut Server {
+        self.server.as_mut().expect("it runs")
+    }
+
+    /// The port of the client listener.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// What clients take as `bootstrap.servers`.
@@ -115,8 +151,8 @@ fn server_properties(port: u16, data: &Path, more: &str) -> String {
 ///
 /// # Panics
 /// If the tool fails.
-pub fn format(properties: &Path) -> Option<()> {
-    let mut tool = class(Release::Broker, "kafka.tools.StorageTool")?;
+pub fn format(release: Release, properties: &Path) -> Option<()> {
+    let mut tool = class(release, "kafka.tools.StorageTool")?;
     tool.args(["format", "--standalone", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"]).arg(properties);
     succeed(&mut tool, b"");
     Some(())

@@ -53,11 +53,20 @@ impl Klamm {
     /// # Panics
     /// If it does not come up.
     pub fn restart(&mut self) {
+        self.launch();
+        let port = self.port;
+        self.server().await_port(port);
+    }
+
+    /// Starts the process and does not wait for its port.
+    ///
+    /// # Panics
+    /// If the binary is missing.
+    pub fn launch(&mut self) {
         let mut command = Command::new(folders::klamm_binary());
         command.arg("server").arg(self.properties());
-        let mut server = Server::start(&mut command, &self.folder.path().join("server.log"));
-        server.await_port(self.port);
-        self.server = Some(server);
+        let log = self.folder.path().join("server.log");
+        self.server = Some(Server::start(&mut command, &log));
     }
 
     /// `kill -9`.

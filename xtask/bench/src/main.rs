@@ -1,0 +1,68 @@
+//! Klamm beside a floor server and Apache Kafka on the same work in one run: `cargo xtask bench`.
+
+mod floor;
+mod footprint;
+mod load;
+mod peers;
+mod protocol;
+mod readings;
+mod scenarios;
+mod table;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use peers::{Kind, Peer};
+use scenarios::{SCENARIOS, takes_part};
+use table::Row;
+
+const ROUNDS: usize = 5;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match args.as_slice() {
+        ["floor", port, partitions, folder] => serve_floor(port, partitions, Path::new(folder)),
+        names => measure(names),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve_floor(port: &str, partitions: &str, folder: &Path) -> std::io::Result<()> {
+    let port = port.parse().map_err(std::io::Error::other)?;
+    floor::serve(port, partitions.parse().map_err(std::io::Error::other)?, folder)
+}
+
+/// Measures every scenario whose first figure contains one of `names`; all where there are none.
+fn measure(names: &[&str]) -> std::io::Result<()> {
+    let chosen = |name: &str| names.is_empty() || names.iter().any(|n| name.contains(n));
+    let kinds = [Kind::Floor, Kind::Klamm, Kind::Kafka];
+    let mut peers: Vec<Peer> = kinds.into_iter().filter_map(Peer::start).collect();
+    let mut rows = Vec::new();
+    for scenario in SCENARIOS.iter().filter(|s| chosen(s.figures[0].name)) {
+        let mut these: Vec<Row> = scenario.figures.iter().map(Row::new).collect();
+        for round in 1..=ROUNDS {
+            for peer in peers.iter_mut().filter(|peer| takes_part(peer.kind(), scenario)) {
+                let numbers = (scenario.run)(peer)?;
+                eprintln!("  {}, round {round}, {:?}: {numbers:.2?}", these[0].name, peer.kind());
+                for (row, number) in these.iter_mut().zip(numbers) {
+                    row.note(peer.kind(), number);
+                }
+            }
+        }
+        rows.append(&mut these);
+    }
+    drop(peers);
+    for (name, run) in footprint::FOOTPRINTS.iter().filter(|(name, _)| chosen(name)) {
+        eprintln!("  {name}");
+        rows.append(&mut run()?);
+    }
+    print!("{}", table::markdown(&rows));
+    Ok(())
+}
