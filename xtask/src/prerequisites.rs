@@ -55,6 +55,12 @@ const RUNTIMES: &[Runtime] = &[
         used_for: "franz-go and sarama",
     },
     Runtime {
+        program: "ip",
+        argument: "-V",
+        debian_packages: &["iproute2"],
+        used_for: "tutorials in a network namespace of their own",
+    },
+    Runtime {
         program: "kcat",
         argument: "-V",
         debian_packages: &["kcat"],

@@ -1,9 +1,9 @@
-// The snippet on the front page of kafkajs and of most tutorials; only the address and the end are added.
+// The snippet on the front page of kafkajs and of most tutorials; only its end is added.
 const { Kafka } = require('kafkajs')
 
 const kafka = new Kafka({
   clientId: 'my-app',
-  brokers: [process.argv[2]],
+  brokers: ['localhost:9092'],
 })
 
 const producer = kafka.producer()

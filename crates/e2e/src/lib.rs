@@ -10,6 +10,7 @@ pub mod kafka;
 pub mod klamm;
 pub mod process;
 pub mod runtimes;
+pub mod tutorial;
 pub mod wait;
 
 pub use kafka::Kafka;
