@@ -1,6 +1,6 @@
 //! Klamm as a process: started from a `server.properties`, killed, restarted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use crate::folders;
@@ -11,6 +11,7 @@ use crate::process::{Server, free_port};
 pub struct Klamm {
     server: Option<Server>,
     folder: tempfile::TempDir,
+    data: PathBuf,
     port: u16,
 }
 
@@ -27,10 +28,23 @@ impl Klamm {
     /// If it does not come up.
     #[must_use]
     pub fn with(properties: &str) -> Self {
+        Self::prepared(None, properties)
+    }
+
+    /// Starts a node on a data directory that something else has written.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn on(data: &Path, properties: &str) -> Self {
+        Self::prepared(Some(data), properties)
+    }
+
+    fn prepared(data: Option<&Path>, properties: &str) -> Self {
         let folder = folders::scratch();
         let port = free_port();
         let controller_port = free_port();
-        let data = folder.path().join("data");
+        let data = data.map_or_else(|| folder.path().join("data"), Path::to_owned);
         let text = format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}\n\
@@ -43,7 +57,7 @@ impl Klamm {
             data.display()
         );
         std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
-        let mut klamm = Self { server: None, folder, port };
+        let mut klamm = Self { server: None, folder, data, port };
         klamm.restart();
         klamm
     }
@@ -107,7 +121,7 @@ impl Klamm {
     /// Its `log.dirs`.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     /// Its `server.properties`.
