@@ -3,12 +3,22 @@
 
 mod allowed;
 mod key;
+mod layers;
 mod nearest;
+mod properties;
 mod table;
 mod tables;
+mod topic;
+mod topic_rules;
 mod value;
 
 pub use allowed::Allowed;
 pub use key::{ConfigKey, Default, Effect, Importance, Scale, Scope, Synonym};
+pub use layers::{Assignments, BrokerLayers, Setting, Source, UNSET};
+pub use properties::{PropertiesError, parse_properties};
 pub use table::{BROKER, CLIENT_METRICS, GROUP, THROTTLE, TOPIC, Table};
+pub use topic::{
+    Cleanup, Records, Remote, Replication, Segment, TimestampType, TopicCompression, TopicConfig,
+    topic_value,
+};
 pub use value::{ConfigError, ConfigValue, Kind};
