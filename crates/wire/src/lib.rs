@@ -1,1 +1,31 @@
 //! Kafka's messages and persisted records (a crate because its code is generated at build time).
+
+mod api_key;
+pub mod catalogue;
+mod error;
+mod frame;
+mod generated;
+mod json;
+mod message;
+mod owned;
+mod part;
+mod reader;
+pub mod record_frame;
+mod records;
+mod writer;
+
+pub use api_key::{ApiKey, Listeners};
+pub use error::{DecodeError, EncodeError, Malformed};
+pub use frame::{
+    LENGTH_BYTES, decode_request_header, decode_response_header, encode_request, encode_response,
+};
+pub use json::{Json, ToJson};
+pub use message::{
+    CoordinatorKey, CoordinatorValue, FramedRecord, Message, Request, Response, VersionRange,
+};
+pub use part::{Blob, Str};
+pub use reader::Reader;
+pub use records::Records;
+pub use writer::{Cut, WritePlan, Writer};
+
+include!(concat!(env!("OUT_DIR"), "/messages.rs"));
