@@ -6,7 +6,7 @@ use std::fmt;
 use types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 
 use crate::attributes::Attributes;
-use crate::compression::{Codec, Compression, Scratch};
+use crate::compression::{Codec, Scratch};
 use crate::header::{BATCH_LENGTH_MIN, BatchHeader, HEADER_BYTES};
 use crate::item::Header;
 use crate::valid::ValidBatch;
@@ -138,9 +138,16 @@ impl BatchBuilder {
         self.count = 0;
     }
 
-    /// The batch of the records so far; the builder is then empty and can be used again.
+    /// The batch of the records so far, ready for a Produce request. The builder is then empty and
+    /// keeps its memory for the next batch.
     pub fn finish(&mut self, codec: Codec, producer: Producer, scratch: &mut Scratch) -> Vec<u8> {
-        self.seal(codec, producer, scratch).to_vec()
+        let attributes = Attributes::default().with_transactional(producer.transactional);
+        let mut out = Vec::with_capacity(self.bytes_max());
+        out.resize(HEADER_BYTES, 0);
+        scratch.compress(codec, &self.records, &mut out);
+        self.header(attributes, codec, producer, &out[HEADER_BYTES..]).encode_into(&mut out);
+        self.clear();
+        out
     }
 
     /// As [`BatchBuilder::finish`], for a log of this process.
@@ -161,14 +168,22 @@ impl BatchBuilder {
         producer: Producer,
         scratch: &mut Scratch,
     ) -> ValidBatch<'static> {
-        let body = match codec.compression() {
-            Compression::None => std::mem::take(&mut self.records),
-            Compression::Gzip | Compression::Snappy | Compression::Lz4 | Compression::Zstd => {
-                let mut body = Vec::new();
-                scratch.compress(codec, &self.records, &mut body);
-                body
-            }
-        };
+        let mut body = Vec::new();
+        scratch.compress(codec, &self.records, &mut body);
+        let header = self.header(attributes, codec, producer, &body);
+        let max_timestamp_index = self.max_timestamp_index;
+        self.clear();
+        ValidBatch::new(header, Cow::Owned(body), max_timestamp_index)
+    }
+
+    /// The header of the records so far, which `codec` made `body` of.
+    fn header(
+        &self,
+        attributes: Attributes,
+        codec: Codec,
+        producer: Producer,
+        body: &[u8],
+    ) -> BatchHeader {
         let is_empty = self.count == 0;
         let mut header = BatchHeader {
             base_offset: Offset::ZERO,
@@ -184,10 +199,8 @@ impl BatchBuilder {
             base_sequence: producer.base_sequence,
             record_count: self.count,
         };
-        header.seal_for(&body).expect("records are limited to half of what a length can say");
-        let max_timestamp_index = self.max_timestamp_index;
-        self.clear();
-        ValidBatch::new(header, Cow::Owned(body), max_timestamp_index)
+        header.seal_for(body).expect("records are limited to half of what a length can say");
+        header
     }
 
     fn push<'h, H: Iterator<Item = Header<'h>> + Clone>(

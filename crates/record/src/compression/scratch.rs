@@ -102,14 +102,25 @@ impl Scratch {
         }
     }
 
+    /// Appends what was inflated last, compressed anew, to `out`.
+    pub(crate) fn compress_inflated(&mut self, codec: Codec, out: &mut Vec<u8>) {
+        self.codecs.compress(codec, self.inflated.bytes(), out);
+    }
+
     /// Appends `records`, compressed, to `out`.
     pub(crate) fn compress(&mut self, codec: Codec, records: &[u8], out: &mut Vec<u8>) {
+        self.codecs.compress(codec, records, out);
+    }
+}
+
+impl Codecs {
+    fn compress(&mut self, codec: Codec, records: &[u8], out: &mut Vec<u8>) {
         match codec.compression() {
             Compression::None => out.extend_from_slice(records),
-            Compression::Gzip => self.codecs.gzip.compress(codec.level(), records, out),
-            Compression::Snappy => self.codecs.snappy.compress(records, out),
-            Compression::Lz4 => self.codecs.lz4.compress(records, out),
-            Compression::Zstd => self.codecs.zstd.compress(codec.level(), records, out),
+            Compression::Gzip => self.gzip.compress(codec.level(), records, out),
+            Compression::Snappy => self.snappy.compress(records, out),
+            Compression::Lz4 => self.lz4.compress(records, out),
+            Compression::Zstd => self.zstd.compress(codec.level(), records, out),
         }
     }
 }
@@ -143,7 +154,9 @@ impl Inflated {
         }
         if needed > self.buffer.len() {
             let doubled = self.buffer.len().saturating_mul(2).max(GROWTH_BYTES_MIN);
-            self.buffer.resize(needed.max(doubled.min(self.bytes_max)), 0);
+            let bytes = needed.max(doubled.min(self.bytes_max));
+            self.buffer.reserve_exact(bytes - self.buffer.len());
+            self.buffer.resize(bytes, 0);
         }
         Ok(&mut self.buffer[self.used..])
     }

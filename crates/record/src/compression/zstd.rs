@@ -12,6 +12,12 @@ const LEVEL_MAX: i32 = 22;
 /// `ZSTD_error_dstSize_tooSmall`, in the negated form in which the library returns its errors.
 const DESTINATION_TOO_SMALL: usize = 0_usize.wrapping_sub(70);
 
+/// A first guess of how far a batch inflates: twice what dense logs reach.
+const RATIO_GUESS: usize = 16;
+const ROOM_BYTES_MIN: usize = 64 << 10;
+/// By how much a further try has more room; all tries together cost a third more than the last.
+const RETRY_GROWTH: usize = 4;
+
 #[derive(Default)]
 pub(super) struct Zstd {
     inflater: Option<DCtx<'static>>,
@@ -23,19 +29,30 @@ pub(super) fn level(level: i32) -> i32 {
 }
 
 impl Zstd {
-    /// One or more frames. Java's producer streams, so frames do not tell the length of their
-    /// content; the number of their blocks bounds it.
+    /// One or more frames. Java's producer streams, so its frames do not tell the length of their
+    /// content; the number of their blocks bounds it. A frame may lie, hence the room grows only
+    /// as far as content comes.
     pub(super) fn inflate(&mut self, input: &[u8], out: &mut Inflated) -> Result<(), InflateError> {
         let bound = decompress_bound(input).map_err(corrupt)?;
-        let room = out.room_up_to(usize::try_from(bound).unwrap_or(usize::MAX))?;
+        let bound = usize::try_from(bound).unwrap_or(usize::MAX);
         let inflater = self.inflater.get_or_insert_with(DCtx::create);
-        match inflater.decompress(room, input) {
-            Ok(made) => {
-                out.advance(made);
-                Ok(())
+        let mut wanted = input.len().saturating_mul(RATIO_GUESS).max(ROOM_BYTES_MIN).min(bound);
+        loop {
+            let room = out.room_up_to(wanted)?;
+            let room_bytes = room.len();
+            match inflater.decompress(room, input) {
+                Ok(made) => {
+                    out.advance(made);
+                    return Ok(());
+                }
+                Err(DESTINATION_TOO_SMALL) if room_bytes < wanted => {
+                    return Err(InflateError::Full);
+                }
+                Err(DESTINATION_TOO_SMALL) if room_bytes < bound => {
+                    wanted = room_bytes.saturating_mul(RETRY_GROWTH).min(bound);
+                }
+                Err(code) => return Err(corrupt(code)),
             }
-            Err(DESTINATION_TOO_SMALL) => Err(InflateError::Full),
-            Err(code) => Err(corrupt(code)),
         }
     }
 

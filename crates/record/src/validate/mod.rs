@@ -82,13 +82,12 @@ pub fn validate<'a>(
     rules.check_records(header, records, &walked, now)?;
 
     let codec = rules.compression.unwrap_or(compression.into());
-    if walked.are_offsets_dense && codec.compression() == compression {
-        return Ok(rules.kept(&batch, &walked, now));
-    }
-    if compression == Compression::None && !walked.are_offsets_dense {
-        return Err(Rejection::offsets());
-    }
-    let stored = rules.rebuilt(&batch, codec, now, scratch)?;
+    let stored = match (walked.are_offsets_dense, codec.compression() == compression) {
+        (true, true) => return Ok(rules.kept(&batch, &walked, now)),
+        (true, false) => rules.recompressed(&batch, codec, &walked, now, scratch),
+        (false, _) if compression == Compression::None => return Err(Rejection::offsets()),
+        (false, _) => rules.rebuilt(&batch, codec, now, scratch)?,
+    };
     rules.check_size(stored.total_bytes())?;
     Ok(stored)
 }
@@ -223,7 +222,30 @@ impl Rules {
         (BatchHeader { attributes, max_timestamp, ..*header }, at)
     }
 
-    /// The batch of the same records, written anew with dense offsets and compressed by `codec`.
+    /// The batch with the same records section in another compression. Where the batch came
+    /// compressed, `scratch` holds what was inflated of it.
+    fn recompressed(
+        &self,
+        batch: &Batch<'_>,
+        codec: Codec,
+        walked: &Walk,
+        now: TimestampMs,
+        scratch: &mut Scratch,
+    ) -> ValidBatch<'static> {
+        let mut body = Vec::new();
+        if batch.header().attributes.compression() == Compression::None {
+            scratch.compress(codec, batch.body(), &mut body);
+        } else {
+            scratch.compress_inflated(codec, &mut body);
+        }
+        let (mut header, at) = self.stamped(batch.header(), walked, now);
+        header.attributes = header.attributes.with_compression(codec.compression());
+        header.seal_for(&body).expect("what a scratch inflates fits a batch");
+        ValidBatch::new(header, Cow::Owned(body), at)
+    }
+
+    /// The batch of the same records, written anew with offsets that count up: compressed batches
+    /// with other offset deltas are repaired, as Kafka does, rather than refused.
     fn rebuilt(
         &self,
         batch: &Batch<'_>,
@@ -248,14 +270,14 @@ impl Rules {
         let stored = builder.seal(codec, producer, scratch);
         match self.timestamp_type {
             TimestampType::CreateTime => Ok(stored),
-            TimestampType::LogAppendTime => Ok(stored.stamped(now)),
+            TimestampType::LogAppendTime => Ok(stored.stamped_by_leader(now)),
         }
     }
 }
 
 impl ValidBatch<'static> {
     /// The batch as appended at `now` by the leader's clock.
-    fn stamped(self, now: TimestampMs) -> Self {
+    fn stamped_by_leader(self, now: TimestampMs) -> Self {
         let attributes = self.header().attributes.with_timestamp_type(TimestampType::LogAppendTime);
         let header = BatchHeader { attributes, max_timestamp: now, ..*self.header() };
         let patched = patch_crc(self.header(), header, self.body().len());
