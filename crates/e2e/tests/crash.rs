@@ -122,9 +122,9 @@ fn nothing_acknowledged_is_lost_in_twenty_kills() {
             let numbers = read_all(klamm.port(), partition);
             assert!(numbers.is_sorted_by(|a, b| a < b), "kill {kill}: out of order");
             for batch in acknowledged {
-                for i in 0..RECORDS_A_BATCH {
-                    let at = usize::try_from(batch.offset).expect("an offset") + i as usize;
-                    assert_eq!(numbers.get(at), Some(&(batch.first + i)), "kill {kill}, {batch:?}");
+                let at = usize::try_from(batch.offset).expect("an offset");
+                for (i, number) in (batch.first..batch.first + RECORDS_A_BATCH).enumerate() {
+                    assert_eq!(numbers.get(at + i), Some(&number), "kill {kill}, {batch:?}");
                 }
             }
             next[usize::try_from(partition).expect("small")] = numbers.last().map_or(0, |n| n + 1);
