@@ -1,7 +1,9 @@
 //! The cluster's state as a pure machine: commands decide records, records make the image (a crate for its stricter law: no clock, no I/O, no lock).
 
 pub mod config;
+pub mod decide;
 pub mod features;
+pub mod image;
 mod metadata_version;
 pub mod placement;
 mod random;

@@ -233,21 +233,3 @@ impl<'a, T: Composite<'a>> Part<'a> for Option<T> {
         }
     }
 }
-
-/// A tagged struct says with a varint, not with a signed byte, whether it is null.
-pub(crate) fn read_tagged<'a, T: Composite<'a>>(
-    r: &mut Reader<'a>,
-    s: Shape,
-) -> Result<Option<T>, DecodeError> {
-    if r.uvarint()? == 0 { Ok(None) } else { T::read(r, s).map(Some) }
-}
-
-/// The counterpart of [`read_tagged`].
-pub(crate) fn write_tagged<'a, T: Composite<'a>>(
-    part: Option<&T>,
-    w: &mut Writer,
-    s: Shape,
-) -> Result<(), EncodeError> {
-    w.uvarint(u32::from(part.is_some()));
-    part.map_or(Ok(()), |part| part.write(w, s))
-}

@@ -39,7 +39,7 @@ pub fn emit(out: &mut String, message: &Message, part: &Struct) {
     out.push_str("        };\n");
     let tags = if tagged { tag_reader(part) } else { "        r.skip_tags()?;\n".to_owned() };
     if flexible == Flexible::Sometimes {
-        let _ = writeln!(out, "        if s.flexible {{\n{}        }}", shape::indented(&tags));
+        let _ = writeln!(out, "        if s.flexible {{\n{tags}        }}");
     } else {
         out.push_str(&tags);
     }
@@ -59,9 +59,6 @@ fn conditional_read(part: &Struct, field: &Field) -> String {
 /// Reads the value in a version that has it.
 fn read_expression(field: &Field) -> String {
     let shape = if field.noncompact { "s.rigid()" } else { "s" };
-    if shape::is_tagged_option(field) {
-        return format!("read_tagged(r, {shape})?");
-    }
     let plain = format!("Part::read(r, {shape})?");
     if !shape::is_option(field) {
         return if shape::is_non_null_records(field) {

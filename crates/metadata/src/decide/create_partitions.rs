@@ -1,0 +1,126 @@
+//! CreatePartitions (37): topics grow, they never shrink.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use types::ErrorCode;
+use wire::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
+};
+use wire::create_partitions_response::{CreatePartitionsResponse, CreatePartitionsTopicResult};
+use wire::record_frame::MetadataRecord;
+
+use super::create_topics::PARTITIONS_PER_REQUEST_MAX;
+use super::refusal::outcome;
+use super::{Command, Controller, Decision, Refusal};
+use crate::image::{PartitionState, Topic};
+
+/// Adds partitions to topics; with `validate_only` it answers the same and writes nothing.
+#[derive(Debug)]
+pub struct CreatePartitions<'a>(pub CreatePartitionsRequest<'a>);
+
+impl Command for CreatePartitions<'_> {
+    type Reply = CreatePartitionsResponse<'static>;
+
+    fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
+        let request = &self.0;
+        let mut seen = BTreeSet::new();
+        let duplicates: BTreeSet<&str> =
+            request.topics.iter().map(|t| &*t.name).filter(|name| !seen.insert(*name)).collect();
+        let mut records = Vec::new();
+        let mut results: Vec<CreatePartitionsTopicResult<'static>> = Vec::new();
+        let mut room = PARTITIONS_PER_REQUEST_MAX;
+        for (item, topic) in request.topics.iter().enumerate() {
+            let added = if duplicates.contains(&*topic.name) {
+                Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
+            } else {
+                controller.add_partitions(item as u64, topic, &mut room)
+            };
+            let (error_code, error_message) = outcome(&added);
+            if !results.iter().any(|result| result.name == topic.name) {
+                results.push(CreatePartitionsTopicResult {
+                    name: Cow::Owned(topic.name.to_string()),
+                    error_code,
+                    error_message,
+                });
+            }
+            records.extend(added.unwrap_or_default());
+        }
+        if request.validate_only {
+            records.clear();
+        }
+        Decision { records, reply: CreatePartitionsResponse { throttle_time_ms: 0, results } }
+    }
+}
+
+impl Controller<'_> {
+    fn add_partitions(
+        &self,
+        item: u64,
+        request: &CreatePartitionsTopic<'_>,
+        room: &mut usize,
+    ) -> Result<Vec<MetadataRecord<'static>>, Refusal> {
+        let topic =
+            self.image.topics().named(&request.name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let additional = additional(topic, request.count)?;
+        *room = room.checked_sub(additional).ok_or_else(|| {
+            let message = "Excessively large number of additional partitions per request.";
+            Refusal::new(ErrorCode::PolicyViolation, message)
+        })?;
+        let factor = topic.partitions.values().next().map_or(1, |state| state.replicas.len());
+        let states = match &request.assignments {
+            Some(assignments) => self.assigned(assignments, additional, factor)?,
+            None => self.place(item, additional, i16::try_from(factor).unwrap_or(i16::MAX))?,
+        };
+        let release = self.image.features().metadata_version();
+        let first = topic.partitions.keys().next_back().map_or(0, |last| last + 1);
+        let records = (first..)
+            .zip(&states)
+            .map(|(index, state)| state.to_record(topic.id, index, release).into())
+            .collect();
+        Ok(records)
+    }
+
+    fn assigned(
+        &self,
+        assignments: &[CreatePartitionsAssignment],
+        additional: usize,
+        factor: usize,
+    ) -> Result<Vec<PartitionState>, Refusal> {
+        let refuse = |message: String| Refusal::new(ErrorCode::InvalidReplicaAssignment, message);
+        if assignments.len() != additional {
+            return Err(refuse(format!(
+                "Attempted to add {additional} additional partition(s), but only {} assignment(s) \
+                 were specified.",
+                assignments.len()
+            )));
+        }
+        let mut states = Vec::with_capacity(assignments.len());
+        for (index, assignment) in assignments.iter().enumerate() {
+            let replicas = self.check_manual(&assignment.broker_ids, Some(factor))?;
+            states.push(self.partition_of(&replicas).ok_or_else(|| {
+                refuse(format!(
+                    "All brokers specified in the manual partition assignment for partition \
+                     {index} are fenced or in controlled shutdown."
+                ))
+            })?);
+        }
+        Ok(states)
+    }
+}
+
+/// How many partitions bring the topic to `count`.
+fn additional(topic: &Topic, count: i32) -> Result<usize, Refusal> {
+    let present = topic.partitions.len();
+    let refuse = |message: String| Refusal::new(ErrorCode::InvalidPartitions, message);
+    match usize::try_from(count) {
+        Ok(count) if count > present => Ok(count - present),
+        Ok(count) if count == present => {
+            Err(refuse(format!("Topic already has {present} partition(s).")))
+        }
+        _ => Err(refuse(format!(
+            "The topic {} currently has {present} partition(s); {count} would not be an increase.",
+            topic.name
+        ))),
+    }
+}
