@@ -1,0 +1,189 @@
+//! From a frame to its answer: read the header, check the version, call the one file that answers.
+//!
+//! To add an API: write `api/NN_name.rs` with
+//!
+//! ```text
+//! pub(crate) async fn answer<'a>(
+//!     context: &RequestContext<'_>,
+//!     request: XRequest<'a>,
+//! ) -> XResponse<'a>            // or XResponse<'static>
+//! ```
+//!
+//! declare it in `api/mod.rs`, and add its line to [`routes!`] below. The line also advertises it.
+//! A handler answers every request that decodes: errors are codes in the response. It runs on the
+//! connection's task and may await; it must not block the thread.
+
+use crate::api;
+use crate::net::{ConnectionInfo, FileRange, Reply};
+use crate::node::Node;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+use wire::{ApiKey, DecodeError, EncodeError, Message, Reader, RequestHeader, Response};
+
+/// What a handler knows besides the request itself.
+#[allow(dead_code, reason = "each handler uses a part")]
+pub(crate) struct RequestContext<'a> {
+    pub node: &'a Arc<Node>,
+    pub connection: &'a ConnectionInfo,
+    pub version: i16,
+    pub client_id: Option<&'a str>,
+}
+
+/// Why a connection is closed instead of answered (rules 1 and 7).
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Too short to hold a header.
+    NoHeader {
+        bytes: usize,
+    },
+    UnknownApi {
+        key: i16,
+    },
+    UnsupportedVersion {
+        api: ApiKey,
+        version: i16,
+    },
+    Malformed {
+        api: ApiKey,
+        version: i16,
+        source: DecodeError,
+    },
+    /// The answer cannot be put in the version asked for: a defect of ours.
+    Unencodable {
+        api: ApiKey,
+        version: i16,
+        source: EncodeError,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHeader { bytes } => write!(f, "a frame of {bytes} bytes holds no header"),
+            Self::UnknownApi { key } => write!(f, "there is no API key {key}"),
+            Self::UnsupportedVersion { api, version } => {
+                write!(f, "version {version} of {} is not supported", api.name())
+            }
+            Self::Malformed { api, version, source } => {
+                write!(f, "cannot read {} version {version}: {source}", api.name())
+            }
+            Self::Unencodable { api, version, source } => {
+                write!(f, "cannot write the answer to {} version {version}: {source}", api.name())
+            }
+        }
+    }
+}
+
+/// Key, version and correlation id, which stand first in every header version.
+const FIXED_HEADER_BYTES: usize = 8;
+
+/// One request being answered.
+struct Exchange<'a> {
+    api: ApiKey,
+    version: i16,
+    correlation_id: i32,
+    /// What of the frame has not been read.
+    body: Reader<'a>,
+    /// Memory for the encoded answer.
+    spare: Vec<u8>,
+}
+
+impl<'a> Exchange<'a> {
+    /// Reads the request; bytes behind it make it malformed.
+    fn decode<Q: Message<'a>>(&mut self) -> Result<Q, Refusal> {
+        let (api, version) = (self.api, self.version);
+        let malformed = |source| Refusal::Malformed { api, version, source };
+        let request = Q::decode(&mut self.body, version).map_err(malformed)?;
+        self.body.clone().finish().map_err(malformed)?;
+        Ok(request)
+    }
+
+    /// Writes the answer; `ranges` is what its `Records::Range` fields point into.
+    fn encode<'r, R: Response<'r>>(
+        self,
+        response: &R,
+        ranges: Vec<FileRange>,
+    ) -> Result<Option<Reply>, Refusal> {
+        let Self { api, version, correlation_id, spare, .. } = self;
+        wire::encode_response(correlation_id, response, version, spare)
+            .map(|plan| Some(Reply { plan, ranges }))
+            .map_err(|source| Refusal::Unencodable { api, version, source })
+    }
+}
+
+/// Answers one frame. `None` where the request wants no answer.
+pub(crate) async fn answer(
+    node: &Arc<Node>,
+    connection: &ConnectionInfo,
+    frame: &[u8],
+    spare: Vec<u8>,
+) -> Result<Option<Reply>, Refusal> {
+    let received = Instant::now();
+    let Some((fixed, _)) = frame.split_first_chunk::<FIXED_HEADER_BYTES>() else {
+        return Err(Refusal::NoHeader { bytes: frame.len() });
+    };
+    let [k0, k1, v0, v1, id @ ..] = *fixed;
+    let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
+    let correlation_id = i32::from_be_bytes(id);
+    let known = ApiKey::from_i16(key).and_then(|api| Some((api, api::versions(api)?)));
+    let (api, versions) = known.ok_or(Refusal::UnknownApi { key })?;
+    let mut exchange = Exchange { api, version, correlation_id, body: Reader::new(frame), spare };
+    if !versions.contains(version) {
+        return refuse_version(exchange);
+    }
+    let header = RequestHeader::decode(&mut exchange.body, api.request_header_version(version))
+        .map_err(|source| Refusal::Malformed { api, version, source })?;
+    let client_id = header.client_id.as_deref();
+    let context = RequestContext { node, connection, version, client_id };
+    let reply = route(&context, exchange).await;
+    let sent =
+        reply.as_ref().ok().and_then(Option::as_ref).map_or(0, |reply| reply.plan.total_bytes());
+    node.metrics.requests.answered(api, received.elapsed(), frame.len(), sent);
+    reply
+}
+
+/// An unknown version of ApiVersions is answered, so that newer clients find their way (rule 1).
+fn refuse_version(exchange: Exchange<'_>) -> Result<Option<Reply>, Refusal> {
+    let Exchange { api, version, .. } = exchange;
+    match api {
+        ApiKey::ApiVersions => {
+            let response = api::api_versions::unsupported_version();
+            Exchange { version: 0, ..exchange }.encode(&response, Vec::new())
+        }
+        _ => Err(Refusal::UnsupportedVersion { api, version }),
+    }
+}
+
+/// Decodes, calls and encodes; the request's type follows from the handler's.
+macro_rules! typed {
+    ($context:expr, $exchange:expr, $answer:path) => {{
+        let request = $exchange.decode()?;
+        let response = $answer($context, request).await;
+        $exchange.encode(&response, Vec::new())
+    }};
+}
+
+/// The hot APIs by hand, all others boxed, so that a connection's task stays small.
+macro_rules! routes {
+    ($($key:ident => $module:ident,)*) => {
+        /// Every API of [`route`] that is not one of the hot ones.
+        pub(crate) const ROUTED: &[ApiKey] = &[$(ApiKey::$key,)*];
+
+        async fn route(
+            context: &RequestContext<'_>,
+            mut exchange: Exchange<'_>,
+        ) -> Result<Option<Reply>, Refusal> {
+            match exchange.api {
+                $(ApiKey::$key => {
+                    Box::pin(async move { typed!(context, exchange, api::$module::answer) }).await
+                })*
+                api => Err(Refusal::UnknownApi { key: api.code() }),
+            }
+        }
+    };
+}
+
+routes! {
+    ApiVersions => api_versions,
+}

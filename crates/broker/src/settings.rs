@@ -1,0 +1,52 @@
+//! Everything that the server is started with, typed; `config.rs` makes it from properties.
+
+use crate::net::{ConnectionLimits, ListenerSettings, SocketSettings};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+use types::NodeId;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub node_id: NodeId,
+    pub network: NetworkSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { node_id: NodeId(1), network: NetworkSettings::default() }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct NetworkSettings {
+    pub listeners: Vec<ListenerSettings>,
+    pub sockets: SocketSettings,
+    pub connection_limits: ConnectionLimits,
+    /// `socket.request.max.bytes`.
+    pub request_bytes_max: i32,
+    /// `connections.max.idle.ms`; `None` for no limit (-1).
+    pub connection_idle_max: Option<Duration>,
+    /// Event loops; `None` for one a processor.
+    pub reactors: Option<NonZeroUsize>,
+    /// `host:port` of `/metrics`, `/livez` and `/readyz`; `None` for none.
+    pub http: Option<String>,
+    /// How long a request may go on when the server stops.
+    pub stop_grace: Duration,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        let listener =
+            ListenerSettings { name: "PLAINTEXT".into(), host: "localhost".into(), port: 9092 };
+        Self {
+            listeners: vec![listener],
+            sockets: SocketSettings::default(),
+            connection_limits: ConnectionLimits::default(),
+            request_bytes_max: 100 * 1024 * 1024,
+            connection_idle_max: Some(Duration::from_secs(10 * 60)),
+            reactors: None,
+            http: None,
+            stop_grace: Duration::from_secs(5),
+        }
+    }
+}
