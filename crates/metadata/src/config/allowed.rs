@@ -1,5 +1,6 @@
 //! Which values of its type a key takes, and how a refusal says so.
 
+use super::address::host_and_port;
 use super::value::ConfigValue;
 
 /// The rule for one key's value, beside its type.
@@ -12,7 +13,7 @@ pub enum Allowed {
     Ratio(f64, f64),
     OneOf(&'static [&'static str]),
     OneOfIgnoringCase(&'static [&'static str]),
-    /// A list without repetition; no words means any words.
+    /// A list of some of the words; no words means any words.
     Items {
         words: &'static [&'static str],
         empty: bool,
@@ -120,10 +121,7 @@ fn items_refusal(value: &ConfigValue, words: &[&str], empty: bool, null: bool) -
     if items.is_empty() && !empty {
         return Some(format!("expected at least one of {}", choice()));
     }
-    for (index, item) in items.iter().enumerate() {
-        if items[..index].contains(item) {
-            return Some(format!("expected each item once, but {item} stands there twice"));
-        }
+    for item in items {
         if item.is_empty() {
             return Some("expected no empty item between the commas".to_owned());
         }
@@ -148,24 +146,15 @@ fn throttled_replicas_refusal(value: &ConfigValue) -> Option<String> {
 }
 
 fn voter_refusal(item: &str) -> Option<String> {
-    let expected = || Some(format!("expected id@host:port, which {item} is not"));
-    let Some((id, address)) = item.split_once('@') else { return expected() };
-    if id.parse::<i32>().is_err() || server_refusal(address).is_some() {
-        return expected();
-    }
-    None
+    let known = item.split_once('@').is_some_and(|(id, address)| {
+        id.parse::<i32>().is_ok_and(|id| id >= 0)
+            && host_and_port(address).is_some_and(|(host, _)| !host.is_empty())
+    });
+    (!known).then(|| format!("expected id@host:port, which {item} is not"))
 }
 
 fn server_refusal(item: &str) -> Option<String> {
-    let expected = || Some(format!("expected host:port, which {item} is not"));
-    let Some((host, port)) = item.rsplit_once(':') else { return expected() };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let letter =
-        |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_' | ':' | '%');
-    if bare.is_empty() || !bare.chars().all(letter) || port.parse::<u16>().is_err() {
-        return expected();
-    }
-    None
+    host_and_port(item).is_none().then(|| format!("expected host:port, which {item} is not"))
 }
 
 fn offset_reset_refusal(value: &ConfigValue) -> Option<String> {
@@ -183,31 +172,67 @@ fn offset_reset_refusal(value: &ConfigValue) -> Option<String> {
 /// `PnDTnHnMn.nS` as `java.time.Duration` reads it, not below zero as a whole.
 fn is_iso_duration(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
-    let Some(rest) = upper.strip_prefix('P').or_else(|| upper.strip_prefix("+P")) else {
-        return false;
+    let (sign, rest) = match upper.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, upper.strip_prefix('+').unwrap_or(&upper)),
     };
+    let Some(rest) = rest.strip_prefix('P') else { return false };
     let (days, time) = match rest.split_once('T') {
         Some((days, time)) if !time.is_empty() => (days, time),
         Some(_) => return false,
         None => (rest, ""),
     };
-    !rest.is_empty() && has_parts(days, &['D']) && has_parts(time, &['H', 'M', 'S'])
+    let days = seconds(days, &[('D', 86_400.0)]);
+    let time = seconds(time, &[('H', 3_600.0), ('M', 60.0), ('S', 1.0)]);
+    match (days, time) {
+        (Some(days), Some(time)) => !rest.is_empty() && sign * (days + time) >= 0.0,
+        (None, _) | (_, None) => false,
+    }
 }
 
-/// Whether `text` is a run of numbers, each followed by one of `units` in this order.
-fn has_parts(mut text: &str, units: &[char]) -> bool {
-    for unit in units {
+/// The sum of a run of numbers, each followed by one of `units` in this order.
+fn seconds(mut text: &str, units: &[(char, f64)]) -> Option<f64> {
+    let mut sum = 0.0;
+    for (unit, factor) in units {
         let Some((number, rest)) = text.split_once(*unit) else { continue };
-        let (whole, fraction) = match number.split_once('.') {
-            Some((whole, fraction)) if *unit == 'S' => (whole, fraction),
-            Some(_) => return false,
-            None => (number, "0"),
-        };
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) {
-            return false;
+        let unsigned = number.strip_prefix(['-', '+']).unwrap_or(number);
+        let digits = |char: char| char.is_ascii_digit() || char == '.' && *unit == 'S';
+        if !unsigned.starts_with(|char: char| char.is_ascii_digit())
+            || !unsigned.chars().all(digits)
+        {
+            return None;
         }
+        sum += number.parse::<f64>().ok()? * factor;
         text = rest;
     }
-    text.is_empty()
+    text.is_empty().then_some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_those_of_java() {
+        for (text, known) in [
+            ("latest", true),
+            ("Latest", false),
+            ("by_duration:PT1H", true),
+            ("by_duration:p1dt1h", true),
+            ("by_duration:PT1.5S", true),
+            ("by_duration:PT1H-30M", true),
+            ("by_duration:PT0S", true),
+            ("by_duration:-PT1H", false),
+            ("by_duration:PT-1H", false),
+            ("by_duration:P1DT", false),
+            ("by_duration:PT.5S", false),
+            ("by_duration:P", false),
+            ("by_duration:PT1M1H", false),
+            ("by_duration:1000", false),
+            ("BY_DURATION:PT1S", false),
+        ] {
+            let value = ConfigValue::String(text.to_owned());
+            assert_eq!(Allowed::OffsetReset.refusal(&value).is_none(), known, "{text}");
+        }
+    }
 }

@@ -77,6 +77,10 @@ impl LogicalLines<'_> {
                 skipping = true;
             } else if escaped {
                 text.pop();
+                if self.at == self.bytes.len() {
+                    // nothing continues it, and Java has an entry even if no letter is left
+                    return Some((begin, text));
+                }
                 self.skip_line_feed(byte);
                 (skipping, continued, escaped) = (true, true, false);
             } else {

@@ -352,7 +352,7 @@ mod tests {
                 "compact,shred",
                 "expected a list of compact, delete, which shred is not",
             ),
-            ("cleanup.policy", "delete,delete", "each item once"),
+            ("cleanup.policy", "delete,delete", "ok"),
             ("compression.gzip.level", "0", "expected 1 to 9"),
             ("min.cleanable.dirty.ratio", "1.5", "expected 0 to 1"),
             ("leader.replication.throttled.replicas", "0:1,a", "partition:broker"),

@@ -140,12 +140,15 @@ fn decimal(text: &str) -> Result<f64, String> {
     digits.parse().map_err(|_| refusal())
 }
 
-/// Items between commas, without the white space around them; no text is no item.
+/// Items between commas, each once and without the white space around it; no text is no item.
 fn items(text: &str) -> Vec<String> {
-    if text.is_empty() {
-        return Vec::new();
+    let mut items: Vec<String> = Vec::new();
+    for item in text.split(',').map(str::trim).filter(|_| !text.is_empty()) {
+        if items.iter().all(|other| other != item) {
+            items.push(item.to_owned());
+        }
     }
-    text.split(',').map(|item| item.trim().to_owned()).collect()
+    items
 }
 
 impl ConfigValue {
@@ -258,6 +261,7 @@ mod tests {
             (Kind::List, " a , b,c ", Ok("a,b,c")),
             (Kind::List, "  ", Ok("")),
             (Kind::List, "a,,b", Ok("a,,b")),
+            (Kind::List, "b,a,b", Ok("b,a")),
             (Kind::String, "  x y ", Ok("x y")),
             (Kind::Class, "", Err("class")),
         ] {
