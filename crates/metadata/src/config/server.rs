@@ -27,6 +27,8 @@ pub struct ServerConfig {
     pub log_dirs: Vec<String>,
     /// `metadata.log.dir`, or the first log directory.
     pub metadata_log_dir: String,
+    /// What whoever wrote the file should know: keys that do nothing here, keys nobody knows.
+    pub notices: Vec<Notice>,
     file: Assignments,
 }
 
@@ -99,6 +101,7 @@ impl ServerConfig {
                 None => log_dirs.first().cloned().unwrap_or_default(),
             },
             log_dirs,
+            notices: notice::notices(&values.file),
             file: values.file.clone(),
         };
         value_rules::check(&values)?;
@@ -120,6 +123,7 @@ impl ServerConfig {
         file.insert("log.dirs".into(), data_dir.into());
         file.extend(overrides.iter().map(|(key, value)| (key.clone(), value.clone())));
         let mut config = Self::parse(file)?;
+        config.notices = notice::notices(overrides);
         if !overrides.contains_key("listeners") {
             let listeners = &mut config.listeners;
             let names = &listeners.controller_names;
@@ -143,12 +147,6 @@ impl ServerConfig {
         let key = BROKER.get(name).unwrap_or_else(|| unreachable!("no broker key {name}"));
         // parse() has read every value once
         BrokerLayers::of_file(&self.file).value(key).unwrap_or(ConfigValue::Null)
-    }
-
-    /// What whoever wrote the file should know: keys that do nothing here, keys that nobody knows.
-    #[must_use]
-    pub fn notices(&self) -> Vec<Notice> {
-        notice::notices(&self.file)
     }
 }
 
@@ -336,7 +334,7 @@ mod tests {
              listener.name.a.ssl.key.password=x\nleader.replication.throttled.rate=1",
         );
         let notices: Vec<_> =
-            config.expect("valid").notices().into_iter().map(|n| (n.key, n.kind)).collect();
+            config.expect("valid").notices.into_iter().map(|n| (n.key, n.kind)).collect();
         let expected = [
             ("leader.replication.throttled.rate", NoticeKind::DynamicOnly),
             ("listener.name.a.ssl.key.password", NoticeKind::Unsupported),
@@ -355,12 +353,6 @@ mod tests {
         let config = ServerConfig::single_node("/data", &Assignments::new()).expect("valid");
         assert_eq!(config.listeners.bound.len(), 1);
         assert_eq!(config.log_dirs, ["/data"]);
-        assert_eq!(
-            config.notices(),
-            [Notice {
-                key: "share.coordinator.state.topic.min.isr".into(),
-                kind: NoticeKind::Unsupported
-            }]
-        );
+        assert_eq!(config.notices, []);
     }
 }
