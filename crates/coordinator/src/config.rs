@@ -15,6 +15,8 @@ pub struct GroupConfig {
     pub new_member_join_timeout_ms: i32,
     /// `offset.metadata.max.bytes`
     pub offset_metadata_bytes_max: usize,
+    /// The offset topic's `max.message.bytes`, less what the batch takes around a single record.
+    pub record_bytes_max: usize,
     /// `offsets.retention.minutes`, in milliseconds
     pub offsets_retention_ms: i64,
 }
@@ -28,6 +30,7 @@ impl Default for GroupConfig {
             members_max: usize::MAX,
             new_member_join_timeout_ms: 5 * 60 * 1_000,
             offset_metadata_bytes_max: 4_096,
+            record_bytes_max: 1_048_588 - 128,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1_000,
         }
     }

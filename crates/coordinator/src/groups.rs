@@ -9,10 +9,10 @@ use crate::classic::Transition;
 use crate::offsets::Offsets;
 use crate::wakes::Wakes;
 use crate::{
-    Call, ClassicGroup, Decision, DescribeReply, GroupConfig, GroupId, Heartbeat, Instant,
-    JoinGroup, JoinReply, LeaveGroup, LeaveReply, LeftMember, ListGroups, ListedGroup, MemberId,
-    Now, Record, Reply, Request, Shard, State, StoredRecord, SyncGroup, SyncReply, Ticket,
-    Volatile,
+    Call, ClassicGroup, Decision, DescribeReply, FetchOffsets, FetchReply, GroupConfig, GroupId,
+    Heartbeat, Instant, JoinGroup, JoinReply, LeaveGroup, LeaveReply, LeftMember, ListGroups,
+    ListedGroup, MemberId, Now, Record, Reply, Request, Shard, State, StoredRecord, SyncGroup,
+    SyncReply, Ticket, Volatile,
 };
 
 /// A group, by the protocol that its members speak.
@@ -114,6 +114,12 @@ impl GroupShard {
         self.groups.get(id)
     }
 
+    /// Everything that a group has committed.
+    #[must_use]
+    pub fn committed(&self, group: &GroupId) -> FetchReply {
+        self.offsets.fetch(&FetchOffsets { group: group.clone(), topics: None })
+    }
+
     fn decide_call(&self, now: Now, ticket: Ticket, call: &Call) -> Decision<Record, Reply> {
         let reply = match call {
             Call::Join(request) => return self.decide_join(now, ticket, request),
@@ -143,6 +149,9 @@ impl GroupShard {
         let timeouts = self.config.session_timeout_ms_min..=self.config.session_timeout_ms_max;
         if request.group.as_str().is_empty() {
             return refuse(ErrorCode::InvalidGroupId, member);
+        }
+        if !request.names_fit() {
+            return refuse(ErrorCode::InvalidRequest, member);
         }
         if !timeouts.contains(&request.session_timeout_ms) {
             return refuse(ErrorCode::InvalidSessionTimeout, member);

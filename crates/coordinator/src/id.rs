@@ -73,6 +73,9 @@ impl MemberId {
         self.0.is_empty()
     }
 
+    /// What [`MemberId::fresh`] adds to its prefix.
+    pub(crate) const FRESH_BYTES: usize = 1 + 36;
+
     /// A fresh id in Kafka's form: `prefix`, a dash, and `random` as a UUID in hexadecimal.
     #[must_use]
     pub fn fresh(prefix: &str, random: u128) -> Self {
@@ -92,6 +95,7 @@ mod tests {
     #[test]
     fn fresh_member_ids_have_the_form_of_java_uuids() {
         let id = MemberId::fresh("app", 0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+        assert_eq!(id.as_str().len(), "app".len() + MemberId::FRESH_BYTES);
         assert_eq!(id.as_str(), "app-01234567-89ab-cdef-0011-223344556677");
     }
 }

@@ -11,6 +11,7 @@
 //! what waits, and replays the log into another one: what was never durable was never spoken of.
 
 mod classic;
+mod codec;
 mod config;
 mod groups;
 mod id;
@@ -23,6 +24,7 @@ mod subscription;
 mod wakes;
 
 pub use classic::{ClassicGroup, Member, State};
+pub use codec::RecordBytes;
 pub use config::GroupConfig;
 pub use groups::{Group, GroupKind, GroupShard};
 pub use id::{Bytes, GroupId, InstanceId, MemberId, Text};

@@ -68,6 +68,18 @@ pub struct JoinGroup {
     pub can_skip_assignment: bool,
 }
 
+impl JoinGroup {
+    /// Whether a member id made of the client's or the instance's name can be written down.
+    pub(crate) fn names_fit(&self) -> bool {
+        let instance = self.instance.as_ref().map_or(0, |instance| instance.as_str().len());
+        let prefix_bytes_max = TEXT_BYTES_MAX - MemberId::FRESH_BYTES;
+        self.client.id.len().max(instance) <= prefix_bytes_max
+    }
+}
+
+/// What a record's text can hold (`int16` length).
+const TEXT_BYTES_MAX: usize = 0x7fff;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncGroup {
     pub group: GroupId,

@@ -6,12 +6,31 @@ use types::TimestampMs;
 
 use super::group::{ClassicGroup, State};
 use super::member::{Member, Waiting};
-use crate::{Client, GroupId, MemberId, Protocol, StoredGroup, StoredMember, StoredRecord};
+use crate::{Client, GroupId, MemberId, Protocol, StoredGroup, StoredMember, StoredRecord, Text};
+
+/// A record's framing, key and value apart from texts and members, rounded up.
+const GROUP_BYTES_FIXED: usize = 64;
+/// Four lengths of text, two of bytes, two timeouts.
+const MEMBER_BYTES_FIXED: usize = 4 * 2 + 2 * 4 + 2 * 4;
 
 impl ClassicGroup {
     /// The record of the present generation.
     pub(crate) fn to_record(&self) -> StoredRecord {
         StoredRecord::Group { group: self.id.clone(), value: Some(self.to_stored()) }
+    }
+
+    /// No less than the record of the present generation takes.
+    pub(crate) fn record_bytes(&self) -> usize {
+        let text = |text: &Option<Text>| text.as_deref().map_or(0, str::len);
+        let protocol = self.protocol.as_deref().unwrap_or_default();
+        let member = |(id, m): (&MemberId, &Arc<Member>)| {
+            let instance = m.instance.as_ref().map_or(0, |instance| instance.as_str().len());
+            let names = id.as_str().len() + instance + m.client.id.len() + m.client.host.len();
+            MEMBER_BYTES_FIXED + names + m.metadata(protocol).len() + m.assignment.len()
+        };
+        let leader = self.leader.as_ref().map_or(0, |leader| leader.as_str().len());
+        let names = self.id.as_str().len() + text(&self.protocol_type) + protocol.len() + leader;
+        GROUP_BYTES_FIXED + names + self.members.iter().map(member).sum::<usize>()
     }
 
     fn to_stored(&self) -> StoredGroup {

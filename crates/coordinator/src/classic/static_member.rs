@@ -61,6 +61,11 @@ impl Transition<'_> {
         if let Some(member) = self.member_mut(&id) {
             member.waiting = Waiting::Nothing;
         }
+        if !self.fits_the_log() {
+            self.abandon();
+            self.refuse_join(ticket, ErrorCode::UnknownServerError, MemberId::unknown());
+            return;
+        }
         let mut reply = self.joined(&id, false, false);
         if request.can_skip_assignment {
             let leads = self.group().is_leader(&id);

@@ -49,6 +49,11 @@ impl Transition<'_> {
             let assignment = given.get(id).copied().unwrap_or(&nothing);
             Arc::make_mut(member).assignment = assignment.clone();
         }
+        if !self.fits_the_log() {
+            self.reset_assignments(ErrorCode::UnknownServerError);
+            self.rebalance();
+            return;
+        }
         self.enter(State::Stable { until: Some(until) });
         self.store();
         let waiting: Vec<(MemberId, Ticket)> = self

@@ -84,6 +84,18 @@ impl<'a> Transition<'a> {
         self.reply(ticket, Reply::Sync(SyncReply::refuse(error)));
     }
 
+    /// Whether the log takes the group's present generation: its members decide how long it gets.
+    pub(super) fn fits_the_log(&self) -> bool {
+        self.group.record_bytes() <= self.config.record_bytes_max
+    }
+
+    /// As if nothing had been asked, except for what is answered from here on.
+    pub(super) fn abandon(&mut self) {
+        self.changed = false;
+        self.stored.clear();
+        self.replies.clear();
+    }
+
     /// Has the group's present generation written to the log.
     pub(super) fn store(&mut self) {
         self.changed = true;

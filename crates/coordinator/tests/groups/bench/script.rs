@@ -76,10 +76,8 @@ impl Player {
     }
 
     fn call(&mut self, who: &str, verb: &str, args: &[&str]) -> Call {
-        let option = |name: &str| {
-            args.iter().find_map(|a| a.split_once('=').filter(|(n, _)| *n == name)).map(|(_, v)| v)
-        };
-        let int = |name: &str| option(name).map(|v| v.parse().expect("a number"));
+        let option = |name: &str| option(args, name);
+        let int = |name: &str| int(args, name);
         let memory = self.clients.entry(who.to_owned()).or_default().clone();
         let member = match option("id") {
             Some("none") => MemberId::unknown(),
@@ -90,23 +88,7 @@ impl Player {
         let generation: i32 = int("gen").unwrap_or(memory.generation);
         let group = GroupId::from(option("group").unwrap_or("g"));
         match verb {
-            "join" => {
-                self.draws += 1;
-                let version = int("v").unwrap_or(9);
-                Call::Join(JoinGroup {
-                    group,
-                    member,
-                    instance,
-                    client: Client { id: who.into(), host: "/127.0.0.1".into() },
-                    session_timeout_ms: int("session").unwrap_or(10_000),
-                    rebalance_timeout_ms: int("rebalance").unwrap_or(60_000),
-                    protocol_type: option("type").unwrap_or("work").into(),
-                    protocols: protocols(option("protocols").unwrap_or("range:")),
-                    random: self.draws,
-                    id_required: version >= 4,
-                    can_skip_assignment: version >= 9,
-                })
-            }
+            "join" => self.join(who, group, member, instance, args),
             "sync" => Call::Sync(SyncGroup {
                 group,
                 member,
@@ -146,6 +128,31 @@ impl Player {
             }),
             other => panic!("no verb {other}"),
         }
+    }
+
+    fn join(
+        &mut self,
+        who: &str,
+        group: GroupId,
+        member: MemberId,
+        instance: Option<InstanceId>,
+        args: &[&str],
+    ) -> Call {
+        self.draws += 1;
+        let version = int(args, "v").unwrap_or(9);
+        Call::Join(JoinGroup {
+            group,
+            member,
+            instance,
+            client: Client { id: who.into(), host: "/127.0.0.1".into() },
+            session_timeout_ms: int(args, "session").unwrap_or(10_000),
+            rebalance_timeout_ms: int(args, "rebalance").unwrap_or(60_000),
+            protocol_type: option(args, "type").unwrap_or("work").into(),
+            protocols: protocols(option(args, "protocols").unwrap_or("range:")),
+            random: self.draws,
+            id_required: version >= 4,
+            can_skip_assignment: version >= 9,
+        })
     }
 
     fn id_of(&self, name: &str) -> MemberId {
@@ -218,6 +225,15 @@ impl Player {
             }
         }
     }
+}
+
+/// The value of `name=value`.
+fn option<'a>(args: &[&'a str], name: &str) -> Option<&'a str> {
+    args.iter().find_map(|a| a.split_once('=').filter(|(n, _)| *n == name)).map(|(_, v)| v)
+}
+
+fn int(args: &[&str], name: &str) -> Option<i32> {
+    option(args, name).map(|v| v.parse().expect("a number"))
 }
 
 /// `name:metadata,…`; topics of a subscription are written `name:@a+b`.

@@ -1,5 +1,6 @@
 //! A shard on the bench: a clock that tests turn, a log in memory, and tickets with their answers.
 
+pub mod dice;
 pub mod script;
 
 use std::collections::BTreeMap;
@@ -66,14 +67,23 @@ impl Bench {
     pub fn pass(&mut self, ms: u64) -> Vec<(String, Reply)> {
         let end = self.ms + ms;
         let mut replies = Vec::new();
-        while let Some(Instant(due)) = self.shard.next_deadline().filter(|d| d.0 <= end) {
-            self.ms = self.ms.max(due);
-            replies.extend(self.ask(Request::Tick));
-            let next = self.shard.next_deadline();
-            assert!(next.is_none_or(|next| next.0 > self.ms), "a tick leaves nothing that is due");
+        while let Some(more) = self.tick_before(end) {
+            replies.extend(more);
         }
-        self.ms = end;
         replies
+    }
+
+    /// Goes on to the next deadline, or, if none is left before it, to `end`.
+    pub fn tick_before(&mut self, end: u64) -> Option<Vec<(String, Reply)>> {
+        let Some(Instant(due)) = self.shard.next_deadline().filter(|due| due.0 <= end) else {
+            self.ms = end;
+            return None;
+        };
+        self.ms = self.ms.max(due);
+        let replies = self.ask(Request::Tick);
+        let next = self.shard.next_deadline();
+        assert!(next.is_none_or(|next| next.0 > self.ms), "a tick leaves nothing that is due");
+        Some(replies)
     }
 
     /// The shard as another one would be after reading the log.

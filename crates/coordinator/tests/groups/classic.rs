@@ -1,8 +1,6 @@
 //! The classic group protocol, scenario by scenario, against Kafka's rules.
 
-mod bench;
-
-use bench::script::check;
+use crate::bench::script::check;
 use coordinator::GroupConfig;
 
 fn kafka() -> GroupConfig {
@@ -335,4 +333,39 @@ fn groups_are_listed_by_state_and_type() {
         x list types=consumer                      => x lists
         ",
     );
+}
+
+#[test]
+fn what_the_log_cannot_take_is_refused() {
+    let config = GroupConfig { record_bytes_max: 300, ..kafka() };
+    let long = "x".repeat(200);
+    check(
+        &config,
+        &format!(
+            "
+            a join v=3
+            +3000                      => a joined 1 range leader a [a:]
+            a sync assign=a:{long}     => a sync UNKNOWN_SERVER_ERROR
+            a heartbeat                => a heartbeat REBALANCE_IN_PROGRESS
+            a join                     => a joined 2 range leader a [a:]
+            a sync assign=a:short      => a synced short
+            crash
+            a sync                     => a synced short
+            "
+        ),
+    );
+    check(
+        &config,
+        &format!(
+            "
+            s join static=i
+            +3000                      => s joined 1 range leader s [s:]
+            s sync assign=s:y          => s synced y
+            t join static=i protocols=range:{long}    => t join UNKNOWN_SERVER_ERROR
+            s heartbeat static=i       => s heartbeat NONE
+            "
+        ),
+    );
+    let name = "n".repeat(0x7fff - 36);
+    check(&kafka(), &format!("{name} join => {name} join INVALID_REQUEST"));
 }

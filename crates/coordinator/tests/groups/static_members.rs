@@ -1,8 +1,6 @@
 //! Static members (`group.instance.id`): they come back to the place that they had.
 
-mod bench;
-
-use bench::script::check;
+use crate::bench::script::check;
 use coordinator::GroupConfig;
 
 /// `a` leads; `s` is the instance `i`. Generation 1, stable.

@@ -1,8 +1,6 @@
 //! Committed offsets: who may commit, what comes back, and when it is forgotten.
 
-mod bench;
-
-use bench::script::check;
+use crate::bench::script::check;
 use coordinator::GroupConfig;
 
 const DAY: u64 = 24 * 60 * 60 * 1_000;
