@@ -1,6 +1,6 @@
 //! CRC-32C (Castagnoli), and how it changes when only the front of the input does.
 
-use crc_fast::{CrcAlgorithm, checksum_combine, crc32_iscsi};
+use crc_fast::crc32_iscsi;
 
 /// The checksum of a batch: over everything from the attributes to its end.
 #[must_use]
@@ -29,10 +29,43 @@ pub(crate) fn crc32c_patched(
     whole ^ combine(changed, 0, rest_bytes)
 }
 
+/// The checksum of two inputs of which only the checksums are at hand: the first, multiplied by x
+/// to the number of bits behind it, plus the second.
 fn combine(front: u32, rest: u32, rest_bytes: usize) -> u32 {
-    let rest_bytes = u64::try_from(rest_bytes).expect("a slice's length fits 64 bits");
-    let sum = checksum_combine(CrcAlgorithm::Crc32Iscsi, front.into(), rest.into(), rest_bytes);
-    u32::try_from(sum).expect("a 32-bit CRC")
+    let mut shifted = front;
+    for (bit, &power) in POWERS.iter().enumerate() {
+        if rest_bytes >> bit & 1 != 0 {
+            shifted = multiply(power, shifted);
+        }
+    }
+    shifted ^ rest
+}
+
+/// The polynomial of Castagnoli, least significant bit first; x^32 itself is implied.
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+/// The polynomial x^8, by which a zero byte behind the input shifts a checksum.
+const BYTE: u32 = 1 << 23;
+
+/// x^(8 · 2^n) modulo the polynomial, for every bit of a length.
+static POWERS: [u32; usize::BITS as usize] = {
+    let mut powers = [BYTE; usize::BITS as usize];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = multiply(powers[n - 1], powers[n - 1]);
+        n += 1;
+    }
+    powers
+};
+
+/// The product of two polynomials over GF(2), modulo the polynomial.
+const fn multiply(left: u32, right: u32) -> u32 {
+    let (mut left, mut right, mut product) = (left, right, 0);
+    while left != 0 {
+        product ^= right & (left >> 31).wrapping_neg();
+        left <<= 1;
+        right = (right >> 1) ^ (POLYNOMIAL & (right & 1).wrapping_neg());
+    }
+    product
 }
 
 #[cfg(test)]

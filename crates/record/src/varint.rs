@@ -38,13 +38,12 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn varint(&mut self) -> Option<i32> {
         let raw = u32::try_from(self.group(VARINT_BYTES_MAX)?).ok()?;
-        Some((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+        i32::try_from(unzigzag(raw.into())).ok()
     }
 
     #[inline]
     pub(crate) fn varlong(&mut self) -> Option<i64> {
-        let raw = self.group(VARLONG_BYTES_MAX)?;
-        Some((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+        self.group(VARLONG_BYTES_MAX).map(unzigzag)
     }
 
     /// A length, then so many bytes; -1 stands for null.
@@ -105,6 +104,12 @@ pub(crate) fn varint_bytes(value: i32) -> usize {
 
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+/// The signed value of a varint's bits.
+#[inline(always)]
+pub(crate) fn unzigzag(raw: u64) -> i64 {
+    (raw >> 1).cast_signed() ^ -(raw & 1).cast_signed()
 }
 
 fn low_byte(raw: u64) -> u8 {
