@@ -1,0 +1,164 @@
+//! The disk of the machine: thin calls to the system, one each.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use rustix::fs::{FlockOperation, fcntl_lock, flock};
+use types::TimestampMs;
+
+use super::{Access, Disk, DiskFile, Entry, Space, Stat};
+
+/// The machine's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+/// A file of the machine; [`AsFd`] gives what `sendfile` wants.
+#[derive(Debug)]
+pub struct RealFile(File);
+
+impl AsFd for RealFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Disk for RealDisk {
+    type File = RealFile;
+    type Lock = File;
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<RealFile> {
+        let mut options = OpenOptions::new();
+        match access {
+            Access::Read => options.read(true),
+            Access::Write => options.read(true).write(true),
+            Access::Create => options.read(true).write(true).create(true).truncate(false),
+            Access::Replace => options.read(true).write(true).create(true).truncate(true),
+        };
+        options.open(path).map(RealFile)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
+            if let Ok(name) = entry.file_name().into_string() {
+                entries.push(Entry { name, is_folder });
+            }
+        }
+        Ok(entries)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let metadata = fs::metadata(path)?;
+        let since_epoch = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let modified = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        Ok(Stat { bytes: metadata.len(), modified: TimestampMs(modified) })
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    fn sync_dir(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        // the JVM takes the record lock and sees no other; it does not exclude a second owner in this process
+        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(file)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let volume = rustix::fs::statvfs(path)?;
+        Ok(Space {
+            total_bytes: volume.f_blocks.saturating_mul(volume.f_frsize),
+            usable_bytes: volume.f_bavail.saturating_mul(volume.f_frsize),
+        })
+    }
+}
+
+impl DiskFile for RealFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        loop {
+            match self.0.read_at(buffer, position) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn write_at(&self, head: &[u8], body: &[u8], position: u64) -> io::Result<()> {
+        let total = head.len() + body.len();
+        let mut done = 0;
+        while done < total {
+            let head_rest = &head[done.min(head.len())..];
+            let body_rest = &body[done.saturating_sub(head.len())..];
+            let pieces = [IoSlice::new(head_rest), IoSlice::new(body_rest)];
+            match rustix::io::pwritev(&self.0, &pieces, position + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(bytes) => done += bytes,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_and_body_stand_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = RealDisk.open(&folder.path().join("f"), Access::Create).unwrap();
+        file.write_at(b"head", b"body", 2).unwrap();
+        let mut buffer = [9; 12];
+        assert_eq!(file.read_at(&mut buffer, 0).unwrap(), 10);
+        assert_eq!(&buffer[..10], b"\0\0headbody");
+    }
+
+    #[test]
+    fn a_directory_has_one_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lock");
+        let held = RealDisk.lock(&path).unwrap();
+        assert_eq!(RealDisk.lock(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        RealDisk.lock(&path).unwrap();
+    }
+}
