@@ -58,10 +58,7 @@ pub(crate) fn parse_epochs(text: &str) -> Result<Vec<EpochStart>, Malformed> {
     })
 }
 
-fn parse_entries<T>(
-    text: &str,
-    entry: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, Malformed> {
+fn parse_entries<T>(text: &str, entry: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Malformed> {
     let mut lines = text.lines();
     match lines.next() {
         Some(VERSION) => {}

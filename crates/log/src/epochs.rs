@@ -22,7 +22,8 @@ pub struct EpochEnd {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Epochs {
     entries: Vec<EpochStart>,
-    is_stored: bool,
+    changes: u64,
+    changes_stored: u64,
 }
 
 impl Epochs {
@@ -32,7 +33,7 @@ impl Epochs {
         for entry in stored {
             epochs.assign(entry.epoch, entry.start_offset);
         }
-        epochs.is_stored = true;
+        epochs.changes_stored = epochs.changes;
         epochs
     }
 
@@ -46,11 +47,16 @@ impl Epochs {
 
     /// Whether the checkpoint holds these entries.
     pub(crate) fn is_stored(&self) -> bool {
-        self.is_stored || self.entries.is_empty()
+        self.changes_stored == self.changes
     }
 
-    pub(crate) fn mark_stored(&mut self) {
-        self.is_stored = true;
+    /// Counts every change: what a checkpoint holds is told by the count it was written at.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    pub(crate) fn mark_stored(&mut self, changes: u64) {
+        self.changes_stored = self.changes_stored.max(changes);
     }
 
     /// Notes that `epoch` begins at `start_offset`; entries that contradict it go.
@@ -70,7 +76,7 @@ impl Epochs {
             self.entries.pop();
         }
         self.entries.push(EpochStart { epoch, start_offset });
-        self.is_stored = false;
+        self.changes += 1;
     }
 
     /// The epoch that wrote `offset`.
@@ -103,7 +109,7 @@ impl Epochs {
         let kept = self.entries.partition_point(|entry| entry.start_offset < end);
         if kept < self.entries.len() {
             self.entries.truncate(kept);
-            self.is_stored = false;
+            self.changes += 1;
         }
     }
 
@@ -116,7 +122,7 @@ impl Epochs {
         }
         self.entries.drain(..holder);
         self.entries[0].start_offset = start;
-        self.is_stored = false;
+        self.changes += 1;
     }
 }
 

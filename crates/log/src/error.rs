@@ -25,6 +25,8 @@ pub enum LogError {
     NotTheNextOffset { expected: Offset, got: Offset },
     /// Bytes that should be record batches are not.
     Malformed { why: String },
+    /// A sync has failed before: the log takes no more records until it is opened anew and so read again.
+    Failed { folder: PathBuf },
     /// No room on the disk.
     DiskFull(StorageError),
     /// The disk does not do as it is told.
@@ -54,7 +56,9 @@ impl LogError {
             Self::InvalidTransaction { .. } => ErrorCode::InvalidTxnState,
             Self::BatchLargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             Self::NotTheNextOffset { .. } | Self::Malformed { .. } => ErrorCode::CorruptMessage,
-            Self::DiskFull(_) | Self::Storage(_) => ErrorCode::KafkaStorageError,
+            Self::Failed { .. } | Self::DiskFull(_) | Self::Storage(_) => {
+                ErrorCode::KafkaStorageError
+            }
         }
     }
 }
@@ -65,10 +69,9 @@ impl fmt::Display for LogError {
             Self::OffsetOutOfRange { offset, start, end } => {
                 write!(f, "offset {offset} is not within the log's {start} to {end}")
             }
-            Self::OutOfOrderSequence { producer, expected, got } => write!(
-                f,
-                "producer {producer} sends sequence {got} where {expected} comes next"
-            ),
+            Self::OutOfOrderSequence { producer, expected, got } => {
+                write!(f, "producer {producer} sends sequence {got} where {expected} comes next")
+            }
             Self::InvalidProducerEpoch { producer, current, got } => {
                 write!(f, "producer {producer} has epoch {got}, but {current} has written")
             }
@@ -84,6 +87,9 @@ impl fmt::Display for LogError {
                 write!(f, "a replicated batch begins at {got}, but the log ends at {expected}")
             }
             Self::Malformed { why } => f.write_str(why),
+            Self::Failed { folder } => {
+                write!(f, "{} failed to sync before and must be opened anew", folder.display())
+            }
             Self::DiskFull(error) => write!(f, "no room on the disk: {error}"),
             Self::Storage(error) => error.fmt(f),
         }

@@ -1,7 +1,7 @@
 //! The open files of all logs together, so many at most: an idle partition holds none.
 //!
 //! A log keeps a [`FileSlot`] for each segment, which finds the file without a lock while it is open. The cache evicts
-//! by the clock algorithm: a hand goes round, a file used since its last visit gets another round. Whoever still
+//! by the clock algorithm: a hand goes round, a file used again since its last visit gets another round. Whoever still
 //! reads an evicted or removed file holds it by its own `Arc`.
 
 use std::io;
@@ -63,7 +63,7 @@ impl<F> FileCache<F> {
         self.clock().files.len()
     }
 
-    /// Closes every file that nobody has used since the last call.
+    /// Closes every file that nobody has used again since it was opened or since the last call.
     pub fn close_idle(&self) {
         let mut clock = self.clock();
         clock.files.retain(|file| file.recently_used.swap(false, Ordering::Relaxed));
@@ -86,7 +86,7 @@ impl<F> FileCache<F> {
             }
             return Ok(file);
         }
-        let file = Arc::new(OpenFile { file: open()?, recently_used: AtomicBool::new(true) });
+        let file = Arc::new(OpenFile { file: open()?, recently_used: AtomicBool::new(false) });
         slot.0 = Arc::downgrade(&file);
         self.clock().insert(Arc::clone(&file));
         Ok(file)
@@ -154,7 +154,6 @@ mod tests {
         let (mut busy, mut first) = (FileSlot::default(), FileSlot::default());
         get(&cache, &mut busy, 1);
         get(&cache, &mut first, 2);
-        cache.close_idle();
         for number in 3..9 {
             assert_eq!(get(&cache, &mut busy, 1).0, 1);
             get(&cache, &mut FileSlot::default(), number);
@@ -170,6 +169,7 @@ mod tests {
         get(&cache, &mut closed, 2);
         cache.close(&mut closed);
         assert_eq!(cache.open_files(), 1);
+        assert_eq!(get(&cache, &mut idle, 1), (1, false));
         cache.close_idle();
         assert_eq!(cache.open_files(), 1);
         cache.close_idle();

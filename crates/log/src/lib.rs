@@ -1,1 +1,33 @@
 //! One partition's log on disk (a crate because of a stricter law: synchronous, over a small Disk).
+
+mod checkpoint;
+mod config;
+mod directory;
+mod disk;
+mod epochs;
+mod error;
+mod file_cache;
+mod home;
+mod index;
+mod log;
+mod names;
+mod producer;
+mod scan;
+mod segment;
+
+pub use checkpoint::OffsetsByPartition;
+pub use config::LogConfig;
+pub use directory::{Folder, LogDir, MetaProperties};
+pub use disk::{
+    Access, Disk, DiskFile, Entry, MemDisk, MemFile, Outage, RealDisk, RealFile, Space, Stat,
+    Survival,
+};
+pub use epochs::{EpochEnd, EpochStart};
+pub use error::{LogError, StorageError};
+pub use file_cache::{FileCache, OpenFile};
+pub use index::AbortedTxn;
+pub use log::{
+    Appended, FlushJob, Flushed, Log, Opening, Recovery, Retired, Slice, TimestampedOffset,
+};
+pub use names::{FolderName, FolderState};
+pub use producer::{Origin, ProducerStatus};

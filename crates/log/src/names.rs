@@ -211,7 +211,8 @@ mod tests {
         check("orders-3.0af1-future", "orders", 3, FolderState::Future);
         check("orders-3.0af1-stray", "orders", 3, FolderState::Stray);
         check("x.y-delete-0", "x.y-delete", 0, FolderState::Live);
-        for other in ["orders", "orders-", "-1", "orders-x", "orders--", "orders-+1", "lost+found"] {
+        for other in ["orders", "orders-", "-1", "orders-x", "orders--", "orders-+1", "lost+found"]
+        {
             assert_eq!(FolderName::parse(other), None, "{other}");
         }
     }

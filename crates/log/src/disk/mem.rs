@@ -391,7 +391,7 @@ impl DiskFile for MemFile {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn bytes(&self) -> io::Result<u64> {
         let mut world = self.disk.world();
         world.check_readable()?;
         Ok(world.file(self.node)?.live.len() as u64)
@@ -554,7 +554,7 @@ mod tests {
         let file = disk.open(Path::new("/a"), Access::Create).unwrap();
         disk.fail_from(1, Outage::Crash);
         assert!(file.write_at(b"abcd", b"", 0).is_err());
-        assert!(file.len().is_err());
+        assert!(file.bytes().is_err());
         assert_eq!(contents(&disk.survive(Survival::Everything), "/a"), Some(b"ab".to_vec()));
     }
 

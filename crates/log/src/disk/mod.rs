@@ -106,7 +106,7 @@ pub trait DiskFile: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// Whatever the system says.
-    fn len(&self) -> io::Result<u64>;
+    fn bytes(&self) -> io::Result<u64>;
 
     /// Makes contents and length durable.
     ///
@@ -180,7 +180,7 @@ pub(crate) fn read_exact_at<F: DiskFile>(
 /// `InvalidData` when it is longer than `bytes_max`; whatever the disk says.
 pub(crate) fn read_whole<D: Disk>(disk: &D, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let file = disk.open(path, Access::Read)?;
-    let bytes = file.len()?;
+    let bytes = file.bytes()?;
     if bytes > bytes_max {
         let why = format!("{bytes} bytes are more than the {bytes_max} that such a file can have");
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));

@@ -37,9 +37,12 @@ impl<const N: usize> Entries<N> {
     /// Bytes of an entry, as the file's length counts them.
     const ENTRY_BYTES: u64 = N as u64;
 
-    /// The entries of an existing file; a part of an entry at its end does not count.
+    /// The entries of a file; none without one. A part of an entry at the end does not count.
     pub(crate) fn open<D: Disk>(place: &Place<'_, D>) -> Result<Self, StorageError> {
-        let bytes = place.disk.stat(place.path).attempt("look at", place.path)?.bytes;
+        let bytes = match place.disk.stat(place.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            stat => stat.attempt("look at", place.path)?.bytes,
+        };
         let stored = u32::try_from(bytes / Self::ENTRY_BYTES)
             .map_err(|_| StorageError::corrupt(place.path, "an index has less than 4 GiB"))?;
         Ok(Self { stored, waiting: Vec::new(), page: None })
@@ -47,10 +50,6 @@ impl<const N: usize> Entries<N> {
 
     pub(crate) fn count(&self) -> u32 {
         self.stored + self.waiting_count()
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        u64::from(self.count()) * Self::ENTRY_BYTES
     }
 
     fn waiting_count(&self) -> u32 {
@@ -91,6 +90,19 @@ impl<const N: usize> Entries<N> {
         file.set_len(u64::from(count) * Self::ENTRY_BYTES).attempt("cut", place.path)?;
         *self = Self { stored: count, waiting: Vec::new(), page: None };
         Ok(())
+    }
+
+    /// Every entry, in order.
+    pub(crate) fn read_all<D: Disk>(
+        &self,
+        place: &Place<'_, D>,
+    ) -> Result<Vec<[u8; N]>, StorageError> {
+        let mut entries = vec![[0; N]; self.stored as usize];
+        if self.stored > 0 {
+            Reader::new(place).read(entries.as_flattened_mut(), 0)?;
+        }
+        entries.extend(&self.waiting);
+        Ok(entries)
     }
 
     pub(crate) fn last<D: Disk>(
@@ -144,17 +156,14 @@ impl<const N: usize> Entries<N> {
         (0, self.stored)
     }
 
-    fn get<D: Disk>(
-        &self,
-        at: u32,
-        reader: &mut Reader<'_, D>,
-    ) -> Result<[u8; N], StorageError> {
+    fn get<D: Disk>(&self, at: u32, reader: &mut Reader<'_, D>) -> Result<[u8; N], StorageError> {
         if let Some(waiting) = at.checked_sub(self.stored) {
             return Ok(self.waiting[waiting as usize]);
         }
-        let in_page = self.page.as_ref().and_then(|page| {
-            page.entries.get(at.checked_sub(page.first)? as usize).copied()
-        });
+        let in_page = self
+            .page
+            .as_ref()
+            .and_then(|page| page.entries.get(at.checked_sub(page.first)? as usize).copied());
         if let Some(entry) = in_page {
             return Ok(entry);
         }

@@ -9,4 +9,4 @@ pub(crate) use entries::Place;
 pub(crate) use offset::{OffsetIndex, relative};
 pub(crate) use time::{TimeIndex, TimePoint};
 pub use txn::AbortedTxn;
-pub(crate) use txn::{TXN_ENTRY_BYTES, parse_txn_index};
+pub(crate) use txn::TxnIndex;

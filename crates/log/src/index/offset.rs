@@ -30,10 +30,6 @@ impl OffsetIndex {
         self.0.count() >= bytes_max / ENTRY_BYTES
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.bytes()
-    }
-
     pub(crate) fn push(&mut self, relative_offset: u32, position: u32) {
         let mut entry = [0; 8];
         entry[..4].copy_from_slice(&relative_offset.to_be_bytes());

@@ -52,10 +52,6 @@ impl TimeIndex {
         self.entries.count() + 1 >= bytes_max / ENTRY_BYTES
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
-        self.entries.bytes()
-    }
-
     pub(crate) const fn last(&self) -> Option<TimePoint> {
         self.last
     }

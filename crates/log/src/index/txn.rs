@@ -2,6 +2,10 @@
 
 use types::{Offset, ProducerId};
 
+use super::entries::{Entries, Place};
+use crate::disk::Disk;
+use crate::error::StorageError;
+
 /// A transaction that was aborted.
 ///
 /// ```text
@@ -20,11 +24,51 @@ pub struct AbortedTxn {
     pub last_stable_offset: Offset,
 }
 
-pub(crate) const TXN_ENTRY_BYTES: usize = 34;
+const ENTRY_BYTES: usize = 34;
+
+/// The aborted transactions whose marker is in a segment, by last offset.
+#[derive(Debug, Default)]
+pub(crate) struct TxnIndex(Entries<ENTRY_BYTES>);
+
+impl TxnIndex {
+    pub(crate) fn open<D: Disk>(place: &Place<'_, D>) -> Result<Self, StorageError> {
+        Entries::open(place).map(Self)
+    }
+
+    pub(crate) const fn entries(&mut self) -> &mut Entries<ENTRY_BYTES> {
+        &mut self.0
+    }
+
+    pub(crate) fn push(&mut self, aborted: &AbortedTxn) {
+        self.0.push(aborted.encode());
+    }
+
+    /// Drops the transactions whose marker is at or behind `end`.
+    pub(crate) fn truncate<D: Disk>(
+        &mut self,
+        end: Offset,
+        place: &Place<'_, D>,
+    ) -> Result<(), StorageError> {
+        let is_before = |entry: &[u8; ENTRY_BYTES]| {
+            AbortedTxn::decode(entry).is_some_and(|aborted| aborted.last_offset < end)
+        };
+        let (kept, _) = self.0.search(place, is_before)?;
+        self.0.truncate(kept, place)
+    }
+
+    pub(crate) fn read_all<D: Disk>(
+        &self,
+        place: &Place<'_, D>,
+    ) -> Result<Vec<AbortedTxn>, StorageError> {
+        let entries = self.0.read_all(place)?;
+        let entries: Option<Vec<AbortedTxn>> = entries.iter().map(AbortedTxn::decode).collect();
+        entries.ok_or_else(|| StorageError::corrupt(place.path, "an entry of unknown version"))
+    }
+}
 
 impl AbortedTxn {
-    pub(crate) fn encode(&self) -> [u8; TXN_ENTRY_BYTES] {
-        let mut entry = [0; TXN_ENTRY_BYTES];
+    fn encode(&self) -> [u8; ENTRY_BYTES] {
+        let mut entry = [0; ENTRY_BYTES];
         let fields = [
             self.producer_id.0,
             self.first_offset.0,
@@ -37,7 +81,7 @@ impl AbortedTxn {
         entry
     }
 
-    fn decode(entry: &[u8]) -> Option<Self> {
+    fn decode(entry: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let (version, fields) = entry.split_first_chunk::<2>()?;
         let mut fields = fields.chunks_exact(8).map(|field| {
             let bytes = field.first_chunk().expect("chunks of 8");
@@ -53,12 +97,6 @@ impl AbortedTxn {
     }
 }
 
-/// All entries of a transaction index; `None` if the bytes are none.
-pub(crate) fn parse_txn_index(bytes: &[u8]) -> Option<Vec<AbortedTxn>> {
-    let entries = bytes.chunks_exact(TXN_ENTRY_BYTES);
-    entries.remainder().is_empty().then(|| entries.map(AbortedTxn::decode).collect())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,9 +109,7 @@ mod tests {
             last_offset: Offset(19),
             last_stable_offset: Offset(12),
         };
-        let bytes = [aborted.encode(), aborted.encode()].concat();
-        assert_eq!(parse_txn_index(&bytes), Some(vec![aborted, aborted]));
-        assert_eq!(parse_txn_index(&bytes[..40]), None);
-        assert_eq!(parse_txn_index(&[9; 34]), None);
+        assert_eq!(AbortedTxn::decode(&aborted.encode()), Some(aborted));
+        assert_eq!(AbortedTxn::decode(&[9; ENTRY_BYTES]), None);
     }
 }

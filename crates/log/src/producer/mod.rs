@@ -10,7 +10,7 @@ use record::BatchHeader;
 use types::{Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 
 pub(crate) use entry::{AppendedBatch, ProducerEntry};
-pub(crate) use snapshot::{SnapshotError, decode, encode};
+pub(crate) use snapshot::{decode, encode};
 pub(crate) use transactions::Transactions;
 
 use crate::error::LogError;

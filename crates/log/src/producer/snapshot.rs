@@ -92,13 +92,11 @@ fn decode_entry(fields: &mut Fields<'_>) -> Result<(ProducerId, ProducerEntry), 
     let timestamp = TimestampMs(i64::from_be_bytes(fields.take()?));
     let coordinator_epoch = i32::from_be_bytes(fields.take()?);
     let txn_first = i64::from_be_bytes(fields.take()?);
-    let mut entry = ProducerEntry {
-        epoch,
-        coordinator_epoch,
-        last_timestamp: timestamp,
-        txn_first_offset: (txn_first >= 0).then_some(Offset(txn_first)),
-        ..ProducerEntry::default()
-    };
+    let mut entry = ProducerEntry::default();
+    entry.epoch = epoch;
+    entry.coordinator_epoch = coordinator_epoch;
+    entry.last_timestamp = timestamp;
+    entry.txn_first_offset = (txn_first >= 0).then_some(Offset(txn_first));
     if last_offset.0 >= 0 {
         entry.push(AppendedBatch { last_sequence, last_offset, offset_delta, timestamp });
     }

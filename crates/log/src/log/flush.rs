@@ -1,0 +1,165 @@
+//! Making the log durable, in the caller's thread or in one that does not hold the log.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use types::{Offset, TimestampMs};
+
+use super::Log;
+use crate::checkpoint::epochs_text;
+use crate::disk::{Access, Disk, DiskFile, Durability, replace_whole};
+use crate::error::{Attempt as _, LogError, StorageError};
+use crate::file_cache::OpenFile;
+use crate::names::{LEADER_EPOCHS, Part};
+
+/// What must be synced so that everything before an offset is on disk. It can run while others append and read.
+#[derive(Debug)]
+pub struct FlushJob<D: Disk> {
+    disk: D,
+    logs: Vec<(Arc<OpenFile<D::File>>, PathBuf)>,
+    indexes: Vec<PathBuf>,
+    epochs: Option<(PathBuf, String)>,
+    folder: Option<PathBuf>,
+    flushed: Flushed,
+}
+
+/// The proof that a [`FlushJob`] has run.
+#[derive(Clone, Copy, Debug)]
+pub struct Flushed {
+    up_to: Offset,
+    at: TimestampMs,
+    names: u64,
+    epoch_changes: u64,
+    truncations: u64,
+}
+
+impl<D: Disk> FlushJob<D> {
+    /// Syncs. The log's recovery point moves when [`Log::end_flush`] gets the proof.
+    ///
+    /// # Errors
+    /// What the disk says; the recovery point must not move then.
+    pub fn run(self) -> Result<Flushed, StorageError> {
+        for (file, path) in &self.logs {
+            file.file().sync().attempt("sync", path)?;
+        }
+        for path in &self.indexes {
+            match self.disk.open(path, Access::Read) {
+                // a segment without aborted transactions has no index of them; one may be deleted by now
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                file => file.and_then(|file| file.sync()).attempt("sync", path)?,
+            }
+        }
+        if let Some((path, text)) = &self.epochs {
+            replace_whole(&self.disk, path, text.as_bytes(), Durability::Synced)
+                .attempt("write", path)?;
+        }
+        if let Some(folder) = &self.folder {
+            self.disk.sync_dir(folder).attempt("sync", folder)?;
+            if let Some(parent) = folder.parent() {
+                self.disk.sync_dir(parent).attempt("sync", parent)?;
+            }
+        }
+        Ok(self.flushed)
+    }
+}
+
+impl<D: Disk> Log<D> {
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Storage`: the recovery point stays.
+    pub fn flush(&mut self, now: TimestampMs) -> Result<(), LogError> {
+        if self.durable.recovery_point < self.end || !self.epochs.is_stored() {
+            match self.begin_flush(now)?.run() {
+                Ok(flushed) => self.end_flush(flushed),
+                Err(error) => {
+                    self.flush_failed(&error);
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The work that makes everything durable that is in the log at this moment.
+    ///
+    /// # Errors
+    /// `Storage`, where a file cannot be opened.
+    pub fn begin_flush(&mut self, now: TimestampMs) -> Result<FlushJob<D>, LogError> {
+        let first = self.segment_at(self.durable.recovery_point);
+        let mut logs = Vec::new();
+        let mut indexes = Vec::new();
+        let closed = self.segments.len() - 1;
+        for (index, segment) in self.segments.iter_mut().enumerate().skip(first) {
+            let path = self.home.path(segment.base_offset, Part::Log);
+            if segment.bytes > 0 {
+                logs.push((segment.file(&self.home)?, path));
+            }
+            if index < closed {
+                let parts = [Part::OffsetIndex, Part::TimeIndex, Part::TxnIndex];
+                indexes.extend(parts.map(|part| self.home.path(segment.base_offset, part)));
+            }
+        }
+        let epochs = (!self.epochs.is_stored())
+            .then(|| (self.home.join(LEADER_EPOCHS), epochs_text(self.epochs.entries())));
+        let has_new_names = self.durable.names > self.durable.names_synced;
+        Ok(FlushJob {
+            disk: self.home.disk.clone(),
+            logs,
+            indexes,
+            epochs,
+            folder: has_new_names.then(|| self.home.folder.clone()),
+            flushed: Flushed {
+                up_to: self.end,
+                at: now,
+                names: self.durable.names,
+                epoch_changes: self.epochs.changes(),
+                truncations: self.durable.truncations,
+            },
+        })
+    }
+
+    /// Moves the recovery point to where the job has synced.
+    pub fn end_flush(&mut self, flushed: Flushed) {
+        self.durable.names_synced = self.durable.names_synced.max(flushed.names);
+        self.epochs.mark_stored(flushed.epoch_changes);
+        if flushed.truncations == self.durable.truncations {
+            self.durable.recovery_point = self.durable.recovery_point.max(flushed.up_to);
+            self.durable.since = self.durable.since.max(flushed.at);
+        }
+    }
+
+    /// A [`FlushJob`] has failed. Unless room would mend it, the log takes no more records: the system may have
+    /// dropped what it could not write, and a later sync would not tell.
+    pub fn flush_failed(&mut self, error: &StorageError) {
+        self.durable.has_failed |= !error.is_full();
+    }
+
+    /// Whether `flush.ms` asks for a flush, or a closed segment waits for one.
+    pub fn is_flush_due(&self, now: TimestampMs) -> bool {
+        let has_unsynced = self.durable.recovery_point < self.end;
+        let waits_ms = now.0.saturating_sub(self.durable.since.0);
+        has_unsynced
+            && (waits_ms >= self.config.flush_ms
+                || self.durable.recovery_point < self.active_base())
+    }
+
+    pub(super) fn flush_if_due(&mut self, now: TimestampMs) -> Result<(), LogError> {
+        let unsynced = self.end.0 - self.durable.recovery_point.0;
+        if unsynced >= self.config.flush_messages { self.flush(now) } else { Ok(()) }
+    }
+
+    /// Makes everything durable and leaves the folder as a clean shutdown should: indexes complete, a producer
+    /// snapshot at the end. The log can be used on.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Storage`: the next start must recover this log.
+    pub fn close(&mut self, now: TimestampMs) -> Result<(), LogError> {
+        if self.end > self.active_base() && self.durable.snapshot != Some(self.end) {
+            let active = self.segments.last_mut().expect("a log has an active segment");
+            active.seal(&self.home)?;
+            self.store_snapshot()?;
+        }
+        self.flush(now)
+    }
+}

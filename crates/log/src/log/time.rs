@@ -1,0 +1,111 @@
+//! Questions about time: the first record as young as that, the youngest record.
+
+use record::{batches, with_scratch};
+use types::{LeaderEpoch, Offset, TimestampMs};
+
+use super::Log;
+use crate::disk::Disk;
+use crate::error::{Attempt as _, LogError, StorageError};
+use crate::names::Part;
+use crate::scan::{Located, Scanner};
+use crate::segment::damaged;
+
+/// A record's offset and timestamp, and the epoch that wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimestampedOffset {
+    pub offset: Offset,
+    pub timestamp: TimestampMs,
+    pub leader_epoch: Option<LeaderEpoch>,
+}
+
+impl<D: Disk> Log<D> {
+    /// The first record at or behind the log's start whose timestamp is `target` or later.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub fn offset_for_timestamp(
+        &mut self,
+        target: TimestampMs,
+    ) -> Result<Option<TimestampedOffset>, LogError> {
+        for index in self.segment_at(self.start)..self.segments.len() {
+            let max = self.segments[index].max_time(&self.home)?;
+            if max.is_some_and(|max| max.timestamp >= target)
+                && let Some(found) = self.first_at_or_after(index, target)?
+            {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first of the records with the greatest timestamp.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub fn max_timestamp(&mut self) -> Result<Option<TimestampedOffset>, LogError> {
+        let mut greatest = TimestampMs::NONE;
+        let mut holder = None;
+        for index in self.segment_at(self.start)..self.segments.len() {
+            let max = self.segments[index].max_time(&self.home)?;
+            if let Some(max) = max.filter(|max| max.timestamp > greatest) {
+                greatest = max.timestamp;
+                holder = Some(index);
+            }
+        }
+        match holder {
+            Some(index) => self.first_at_or_after(index, greatest),
+            None => Ok(None),
+        }
+    }
+
+    fn first_at_or_after(
+        &mut self,
+        index: usize,
+        target: TimestampMs,
+    ) -> Result<Option<TimestampedOffset>, LogError> {
+        let start = self.start;
+        let segment = &mut self.segments[index];
+        let path = self.home.path(segment.base_offset, Part::Log);
+        let position = segment.position_by_time(&self.home, target, start)?;
+        let (file, bytes) = (segment.file(&self.home)?, segment.bytes);
+        let mut scanner = Scanner::seek(file.file(), position, bytes);
+        while let Some(batch) =
+            scanner.step().attempt("read", &path)?.map_err(|damage| damaged(&path, &damage))?
+        {
+            let may_hold = batch.header.max_timestamp >= target;
+            if !may_hold || batch.header.last_offset() < start {
+                continue;
+            }
+            let bytes = scanner.read(&batch).attempt("read", &path)?;
+            let found = first_record(&bytes, target, start);
+            if let Some((offset, timestamp)) =
+                found.map_err(|why| unreadable(&path, &batch, why))?
+            {
+                let leader_epoch = Some(batch.header.leader_epoch).filter(|epoch| epoch.0 >= 0);
+                return Ok(Some(TimestampedOffset { offset, timestamp, leader_epoch }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn first_record(
+    batch: &[u8],
+    target: TimestampMs,
+    start: Offset,
+) -> Result<Option<(Offset, TimestampMs)>, String> {
+    let Some(Ok(batch)) = batches(batch).next() else { return Ok(None) };
+    with_scratch(|scratch| {
+        for record in batch.records(scratch).map_err(|error| error.to_string())? {
+            let record = record.map_err(|error| error.to_string())?;
+            if record.timestamp >= target && record.offset >= start {
+                return Ok(Some((record.offset, record.timestamp)));
+            }
+        }
+        Ok(None)
+    })
+}
+
+fn unreadable(path: &std::path::Path, batch: &Located, why: String) -> StorageError {
+    StorageError::corrupt(path, format!("the batch at byte {}: {why}", batch.position))
+}
