@@ -2,6 +2,7 @@
 
 mod api;
 mod broker;
+mod config;
 mod dispatch;
 mod net;
 mod node;

@@ -1,7 +1,9 @@
 //! Everything that the server is started with, typed; `config.rs` makes it from properties.
 
 use crate::net::{ConnectionLimits, ListenerSettings, SocketSettings};
+use metadata::config::{ServerConfig, UNSET};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 use types::NodeId;
 
@@ -9,11 +11,15 @@ use types::NodeId;
 pub struct Settings {
     pub node_id: NodeId,
     pub network: NetworkSettings,
+    /// Everything else that the properties file says.
+    pub config: Arc<ServerConfig>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { node_id: NodeId(1), network: NetworkSettings::default() }
+        let config = ServerConfig::single_node("data", UNSET).expect("the defaults are valid");
+        let (node_id, network) = (config.node_id, NetworkSettings::default());
+        Self { node_id, network, config: Arc::new(config) }
     }
 }
 

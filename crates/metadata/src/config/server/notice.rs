@@ -65,6 +65,9 @@ impl fmt::Display for Notice {
 const FREE: &[&str] = &["super.users", "allow.everyone.if.no.acl.found"];
 const FREE_PREFIXES: &[&str] = &["listener.name.", "rsm.config.", "rlmm.config."];
 
+/// Keys that are not Kafka's.
+const OWN: &[&str] = &["klamm.http.address"];
+
 /// Keys that many files still carry.
 const REMOVED: &[&str] = &[
     "broker.id.generation.enable",
@@ -94,6 +97,9 @@ fn kind(name: &str) -> Option<NoticeKind> {
             Effect::None => Some(NoticeKind::JavaOnly),
             Effect::Unsupported => Some(NoticeKind::Unsupported),
         };
+    }
+    if OWN.contains(&name) {
+        return None;
     }
     if FREE.contains(&name) || FREE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return Some(NoticeKind::Unsupported);

@@ -1,0 +1,172 @@
+//! From a properties file to the server's settings; what this build cannot keep safe is refused.
+
+use crate::net::{ConnectionLimits, ListenerSettings, SocketSettings};
+use crate::settings::{NetworkSettings, Settings};
+use metadata::config::{ConfigError, ConfigValue, Endpoint, SecurityProtocol, ServerConfig};
+use std::collections::HashMap;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where `/metrics`, `/livez` and `/readyz` are served, as `host:port`; not a key of Kafka's.
+const HTTP_ADDRESS: &str = "klamm.http.address";
+
+impl Settings {
+    /// The settings that a properties file asks for.
+    ///
+    /// # Errors
+    /// If it asks for security that this build does not have: ignoring it would open the door.
+    pub fn from_config(config: ServerConfig) -> Result<Self, ConfigError> {
+        refuse_missing_security(&config)?;
+        let config = Values(&config);
+        let network = NetworkSettings {
+            listeners: config.0.listeners.bound.iter().map(listener).collect(),
+            sockets: config.sockets(),
+            connection_limits: config.connection_limits(),
+            request_bytes_max: config.int("socket.request.max.bytes"),
+            connection_idle_max: config.duration("connections.max.idle.ms"),
+            http: config.0.file().get(HTTP_ADDRESS).map(|address| address.to_string()),
+            ..NetworkSettings::default()
+        };
+        let config = config.0.clone();
+        Ok(Self { node_id: config.node_id, network, config: Arc::new(config) })
+    }
+}
+
+fn listener(endpoint: &Endpoint) -> ListenerSettings {
+    ListenerSettings {
+        name: endpoint.name.clone(),
+        host: endpoint.host.clone().unwrap_or_default(),
+        port: endpoint.port,
+    }
+}
+
+fn refuse_missing_security(config: &ServerConfig) -> Result<(), ConfigError> {
+    const AUTHORIZER: &str = "authorizer.class.name";
+    for endpoint in &config.listeners.bound {
+        if endpoint.protocol != SecurityProtocol::Plaintext {
+            let expected = "expected a listener with the protocol PLAINTEXT: this build has neither \
+                            TLS nor SASL";
+            let value = format!("{} ({})", endpoint.name, endpoint.protocol.name());
+            return Err(ConfigError::new("listeners", value, expected));
+        }
+    }
+    let authorizer = config.value(AUTHORIZER);
+    if authorizer.as_str().is_some_and(|name| !name.is_empty()) {
+        let expected = "expected nothing: this build cannot check who may do what";
+        return Err(ConfigError::new(AUTHORIZER, authorizer.to_string(), expected));
+    }
+    Ok(())
+}
+
+/// Values of a file that has been checked.
+struct Values<'a>(&'a ServerConfig);
+
+impl Values<'_> {
+    fn number(&self, key: &str) -> i64 {
+        self.0.value(key).as_i64().unwrap_or_default()
+    }
+
+    fn int(&self, key: &str) -> i32 {
+        i32::try_from(self.number(key)).unwrap_or(i32::MAX)
+    }
+
+    /// A negative number of milliseconds is no limit.
+    fn duration(&self, key: &str) -> Option<Duration> {
+        u64::try_from(self.number(key)).ok().map(Duration::from_millis)
+    }
+
+    /// The largest number that the key takes is no limit.
+    fn limit(&self, key: &str) -> usize {
+        match self.int(key) {
+            i32::MAX => usize::MAX,
+            count => usize::try_from(count).unwrap_or_default(),
+        }
+    }
+
+    fn sockets(&self) -> SocketSettings {
+        let bytes = |key| u32::try_from(self.number(key)).ok();
+        SocketSettings {
+            backlog: u32::try_from(self.number("socket.listen.backlog.size")).unwrap_or(u32::MAX),
+            send_buffer_bytes: bytes("socket.send.buffer.bytes"),
+            receive_buffer_bytes: bytes("socket.receive.buffer.bytes"),
+        }
+    }
+
+    fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            connections_max: self.limit("max.connections"),
+            connections_per_ip_max: self.limit("max.connections.per.ip"),
+            connections_per_ip_overrides: self.overrides(),
+            creation_rate_max: match self.int("max.connection.creation.rate") {
+                i32::MAX => u32::MAX,
+                rate => u32::try_from(rate).unwrap_or_default(),
+            },
+        }
+    }
+
+    /// `host:count` pairs by address; a name that has no address limits nobody.
+    fn overrides(&self) -> HashMap<IpAddr, usize> {
+        let ConfigValue::String(text) = self.0.value("max.connections.per.ip.overrides") else {
+            return HashMap::new();
+        };
+        let mut overrides = HashMap::new();
+        for (host, count) in text.split(',').filter_map(|item| item.trim().rsplit_once(':')) {
+            let Ok(count) = count.trim().parse() else { continue };
+            for address in (host.trim(), 0).to_socket_addrs().into_iter().flatten() {
+                overrides.insert(address.ip().to_canonical(), count);
+            }
+        }
+        overrides
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metadata::config::parse_properties;
+
+    fn settings(lines: &str) -> Result<Settings, ConfigError> {
+        let overrides = parse_properties(lines.as_bytes()).expect("no broken escapes");
+        Settings::from_config(ServerConfig::single_node("/data", &overrides)?)
+    }
+
+    #[test]
+    fn keys_of_the_file_become_settings() {
+        let network = settings(
+            "listeners=PLAINTEXT://:9095,CONTROLLER://:9096\nsocket.send.buffer.bytes=-1\n\
+             connections.max.idle.ms=-1\nmax.connections=5\nsocket.request.max.bytes=1000\n\
+             max.connections.per.ip.overrides=127.0.0.1:3, ::1:4\nklamm.http.address=localhost:1",
+        );
+        let network = network.expect("valid").network;
+        assert_eq!(network.listeners[0].port, 9095);
+        assert_eq!(network.listeners[0].host, "");
+        assert_eq!(network.sockets.send_buffer_bytes, None);
+        assert_eq!(network.connection_idle_max, None);
+        assert_eq!(network.connection_limits.connections_max, 5);
+        assert_eq!(network.connection_limits.connections_per_ip_max, usize::MAX);
+        let overrides = network.connection_limits.connections_per_ip_overrides;
+        assert_eq!(overrides.get(&IpAddr::from([127, 0, 0, 1])), Some(&3));
+        assert_eq!(network.request_bytes_max, 1000);
+        assert_eq!(network.http.as_deref(), Some("localhost:1"));
+    }
+
+    #[test]
+    fn security_that_this_build_lacks_is_refused_and_not_ignored() {
+        for (lines, words) in [
+            (
+                "listeners=SSL://:9095,CONTROLLER://:9096\n\
+              listener.security.protocol.map=SSL:SSL,CONTROLLER:PLAINTEXT\n\
+              inter.broker.listener.name=SSL",
+                "SSL (SSL)",
+            ),
+            (
+                "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "who may do what",
+            ),
+        ] {
+            let error = settings(lines).expect_err(lines).to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
