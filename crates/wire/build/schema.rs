@@ -94,7 +94,7 @@ pub struct Message {
 }
 
 /// The facts of an API beside its two messages.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Api {
     pub key: i16,
     pub name: String,

@@ -69,7 +69,13 @@ macro_rules! displayed {
     )*};
 }
 
-displayed! { bool i8 i16 u16 i32 u32 i64 f64 }
+displayed! { bool i8 i16 u16 i32 u32 i64 }
+
+impl Printed for f64 {
+    fn print(&self, j: &mut Json, _: Shape) {
+        j.text.push_str(&java_double(*self));
+    }
+}
 
 impl Printed for Uuid {
     fn print(&self, j: &mut Json, _: Shape) {
@@ -143,6 +149,57 @@ fn base64(out: &mut String, bytes: &[u8]) {
             let digit = (bits >> (18 - 6 * place)) & 0x3f;
             let char = if place <= chunk.len() { ALPHABET[digit as usize] } else { b'=' };
             out.push(char::from(char));
+        }
+    }
+}
+
+/// A number as `Double.toString` writes it: always with a fraction, in scientific notation from
+/// 10^7 on and below 10^-3. What is no number is quoted, as Jackson does.
+fn java_double(value: f64) -> String {
+    const PLAIN: std::ops::Range<f64> = 1e-3..1e7;
+    if !value.is_finite() {
+        let name = if value.is_nan() { "NaN" } else { "Infinity" };
+        let sign = if value < 0.0 { "-" } else { "" };
+        return format!("\"{sign}{name}\"");
+    }
+    if value == 0.0 || PLAIN.contains(&value.abs()) {
+        return format!("{value:?}");
+    }
+    let text = format!("{value:E}");
+    match text.split_once('E') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_look_like_those_of_java() {
+        for (value, text) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (1234567.25, "1234567.25"),
+            (1e7, "1.0E7"),
+            (-7.46490012672E11, "-7.46490012672E11"),
+            (0.001, "0.001"),
+            (0.00025, "2.5E-4"),
+            (f64::NEG_INFINITY, "\"-Infinity\""),
+            (f64::NAN, "\"NaN\""),
+        ] {
+            assert_eq!(java_double(value), text);
+        }
+    }
+
+    #[test]
+    fn bytes_are_base64_with_padding() {
+        for (bytes, text) in [(&b""[..], ""), (b"a", "YQ=="), (b"ab", "YWI="), (b"abc", "YWJj")] {
+            let mut out = String::new();
+            base64(&mut out, bytes);
+            assert_eq!(out, text);
         }
     }
 }

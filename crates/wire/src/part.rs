@@ -25,6 +25,8 @@ pub struct Shape {
 pub trait Part<'a>: Sized {
     /// The fewest bytes that a value takes.
     const BYTES_MIN: usize;
+    /// The most bytes that reading allocates for each byte of input, however hostile.
+    const EXPANSION: usize = 0;
 
     fn read(r: &mut Reader<'a>, s: Shape) -> Result<Self, DecodeError>;
     fn write(&self, w: &mut Writer, s: Shape) -> Result<(), EncodeError>;
@@ -178,6 +180,7 @@ impl<'a> Part<'a> for Blob<'a> {
 
 impl<'a, T: Part<'a>> Part<'a> for Option<Vec<T>> {
     const BYTES_MIN: usize = 1;
+    const EXPANSION: usize = Vec::<T>::EXPANSION;
 
     fn read(r: &mut Reader<'a>, s: Shape) -> Result<Self, DecodeError> {
         let Some(count) = r.array_length(s.flexible, T::BYTES_MIN)? else { return Ok(None) };
@@ -198,6 +201,8 @@ impl<'a, T: Part<'a>> Part<'a> for Option<Vec<T>> {
 
 impl<'a, T: Part<'a>> Part<'a> for Vec<T> {
     const BYTES_MIN: usize = 1;
+    /// Room for as many elements as the bytes left can hold, in each nested array once.
+    const EXPANSION: usize = size_of::<T>().div_ceil(T::BYTES_MIN) + T::EXPANSION;
 
     fn read(r: &mut Reader<'a>, s: Shape) -> Result<Self, DecodeError> {
         let elements: Option<Self> = Part::read(r, s)?;
@@ -215,6 +220,7 @@ impl<'a, T: Part<'a>> Part<'a> for Vec<T> {
 
 impl<'a, T: Composite<'a>> Part<'a> for Option<T> {
     const BYTES_MIN: usize = 1;
+    const EXPANSION: usize = T::EXPANSION;
 
     fn read(r: &mut Reader<'a>, s: Shape) -> Result<Self, DecodeError> {
         if r.i8()? < 0 { Ok(None) } else { T::read(r, s).map(Some) }
@@ -232,4 +238,34 @@ impl<'a, T: Composite<'a>> Part<'a> for Option<T> {
             }
         }
     }
+}
+
+/// The largest of what the fields of a struct expand to.
+pub(crate) const fn most(expansions: &[usize]) -> usize {
+    let (mut most, mut place) = (0, 0);
+    while place < expansions.len() {
+        if expansions[place] > most {
+            most = expansions[place];
+        }
+        place += 1;
+    }
+    most
+}
+
+/// A tagged struct says with a varint, not with a signed byte, whether it is null.
+pub(crate) fn read_tagged<'a, T: Composite<'a>>(
+    r: &mut Reader<'a>,
+    s: Shape,
+) -> Result<Option<T>, DecodeError> {
+    if r.uvarint()? == 0 { Ok(None) } else { T::read(r, s).map(Some) }
+}
+
+/// The counterpart of [`read_tagged`].
+pub(crate) fn write_tagged<'a, T: Composite<'a>>(
+    part: Option<&T>,
+    w: &mut Writer,
+    s: Shape,
+) -> Result<(), EncodeError> {
+    w.uvarint(u32::from(part.is_some()));
+    part.map_or(Ok(()), |part| part.write(w, s))
 }

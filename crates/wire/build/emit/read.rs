@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use super::shape::{self, Flexible};
-use crate::schema::{Field, Message, Struct};
+use crate::schema::{Field, Message, Struct, Type};
 
 pub fn emit(out: &mut String, message: &Message, part: &Struct) {
     let ty = shape::struct_type(message, &part.name, "'a");
     let min = shape::bytes_min(message, part);
+    let expansion = expansion(message, part);
     let flexible = shape::flexible(message, part);
     let tagged = part.fields.iter().any(|field| field.tag.is_some());
     let unused = part.fields.iter().all(|field| field.tag.is_some());
@@ -18,7 +19,7 @@ pub fn emit(out: &mut String, message: &Message, part: &Struct) {
     };
     let _ = writeln!(
         out,
-        "impl<'a> Part<'a> for {ty} {{\n    const BYTES_MIN: usize = {min};\n\n    \
+        "impl<'a> Part<'a> for {ty} {{\n    const BYTES_MIN: usize = {min};\n{expansion}\n    \
          fn read({r}: &mut Reader<'a>, {s}: Shape) -> Result<Self, DecodeError> {{"
     );
     let ends = flexible != Flexible::Never;
@@ -39,11 +40,23 @@ pub fn emit(out: &mut String, message: &Message, part: &Struct) {
     out.push_str("        };\n");
     let tags = if tagged { tag_reader(part) } else { "        r.skip_tags()?;\n".to_owned() };
     if flexible == Flexible::Sometimes {
-        let _ = writeln!(out, "        if s.flexible {{\n{tags}        }}");
+        let _ = writeln!(out, "        if s.flexible {{\n{}        }}", shape::indented(&tags));
     } else {
         out.push_str(&tags);
     }
     out.push_str("        Ok(m)\n    }\n");
+}
+
+/// Only arrays and structs with arrays allocate.
+fn expansion(message: &Message, part: &Struct) -> String {
+    let holders = part.fields.iter().filter(|field| !matches!(field.ty, Type::Scalar(_)));
+    let all: Vec<String> = holders
+        .map(|field| format!("<{} as Part>::EXPANSION", shape::field_type(message, field)))
+        .collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    format!("    const EXPANSION: usize = most(&[{}]);\n", all.join(", "))
 }
 
 fn conditional_read(part: &Struct, field: &Field) -> String {
@@ -59,6 +72,9 @@ fn conditional_read(part: &Struct, field: &Field) -> String {
 /// Reads the value in a version that has it.
 fn read_expression(field: &Field) -> String {
     let shape = if field.noncompact { "s.rigid()" } else { "s" };
+    if shape::is_tagged_option(field) {
+        return format!("read_tagged(r, {shape})?");
+    }
     let plain = format!("Part::read(r, {shape})?");
     if !shape::is_option(field) {
         return if shape::is_non_null_records(field) {

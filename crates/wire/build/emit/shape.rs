@@ -42,6 +42,11 @@ pub fn is_option(field: &Field) -> bool {
     field.nullable.is_some() && field.ty != Type::Scalar(Scalar::Records)
 }
 
+/// A nullable struct in a tag has a null marker of its own kind.
+pub fn is_tagged_option(field: &Field) -> bool {
+    field.tag.is_some() && field.nullable.is_some() && matches!(field.ty, Type::Struct(_))
+}
+
 /// Records that may not be null in any version.
 pub fn is_non_null_records(field: &Field) -> bool {
     field.nullable.is_none() && field.ty == Type::Scalar(Scalar::Records)
@@ -163,6 +168,11 @@ pub fn flexible(message: &Message, part: &Struct) -> Flexible {
         (false, true) => Flexible::Sometimes,
         (false, false) => Flexible::Never,
     }
+}
+
+/// The lines of a block, one level deeper.
+pub fn indented(block: &str) -> String {
+    block.lines().map(|line| format!("    {line}\n")).collect()
 }
 
 /// The fewest bytes that the struct takes in any of its versions.

@@ -57,7 +57,10 @@ pub fn catalogue(specs: &[Spec]) -> String {
             "    Entry {{ name: \"{name}\", kind: Kind::{kind:?}, id: {id}, \
              versions: <crate::{fixed} as Message>::VERSIONS, \
              flexible_from: <crate::{fixed} as Message>::FLEXIBLE_FROM, \
-             reencode: |bytes, version| reencode::<crate::{any}>(bytes, version), json: {json} }},"
+             expansion: <crate::{fixed} as Part>::EXPANSION, \
+             decode: |bytes, version| decode::<crate::{any}>(bytes, version), \
+             reencode: |bytes, version| reencode::<crate::{any}>(bytes, version), \
+             debug: |bytes, version| debug::<crate::{any}>(bytes, version), json: {json} }},"
         );
     }
     out.push_str("];\n");

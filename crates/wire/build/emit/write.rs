@@ -25,7 +25,7 @@ pub fn emit(out: &mut String, message: &Message, part: &Struct) {
         Flexible::Never => {}
         Flexible::Always => out.push_str(&tags),
         Flexible::Sometimes => {
-            let _ = writeln!(out, "        if s.flexible {{\n{tags}        }}");
+            let _ = writeln!(out, "        if s.flexible {{\n{}        }}", shape::indented(&tags));
         }
     }
     for field in part.fields.iter().filter(|field| field.tag.is_some() && !field.ignorable) {
@@ -96,12 +96,17 @@ fn tag_writer(part: &Struct) -> String {
     for field in tagged {
         let present = shape::condition(field.versions, part.versions);
         let present = present.map_or(String::new(), |condition| format!("{condition} && "));
+        let ident = shape::ident(field);
+        let value = if shape::is_tagged_option(field) {
+            format!("write_tagged(self.{ident}.as_ref(), w, s)")
+        } else {
+            format!("self.{ident}.write(w, s)")
+        };
         let _ = writeln!(
             out,
-            "        if {present}{} {{\n            w.tag(tags, {}, |w| self.{}.write(w, s))?;\n        }}",
+            "        if {present}{} {{\n            w.tag(tags, {}, |w| {value})?;\n        }}",
             shape::is_set(field),
             field.tag.unwrap_or_default(),
-            shape::ident(field)
         );
     }
     out
