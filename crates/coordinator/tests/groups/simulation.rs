@@ -56,7 +56,8 @@ struct World {
     /// How often, in percent, a message is lost.
     loss: usize,
     ms: u64,
-    restarts: usize,
+    /// How much of the log has been compared.
+    checked: usize,
     leaders: BTreeMap<i32, String>,
     given: BTreeMap<(i32, String), Bytes>,
     /// Who is behind a member id: an instance is the same under every id that it had.
@@ -113,7 +114,7 @@ impl World {
             people,
             loss,
             ms: 0,
-            restarts: 0,
+            checked: 0,
             leaders: BTreeMap::new(),
             given: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -180,7 +181,6 @@ impl World {
 
     fn restart_coordinator(&mut self) {
         self.bench.crash();
-        self.restarts += 1;
         // a generation that was not complete is not known any more, and its number is free again
         let generation = self.generation();
         self.leaders.retain(|known, _| *known <= generation);
@@ -387,10 +387,12 @@ impl World {
     }
 
     /// A stable generation is in the log as it is in memory.
-    fn check_log(&self) {
-        if !self.state().is_some_and(is_stable) {
+    fn check_log(&mut self) {
+        let log_records = self.bench.log.len();
+        if log_records == self.checked || !self.state().is_some_and(is_stable) {
             return;
         }
+        self.checked = log_records;
         assert_eq!(durable(&self.bench.shard), durable(&self.bench.replayed()));
     }
 
