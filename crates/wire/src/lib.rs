@@ -2,6 +2,7 @@
 
 mod api_key;
 pub mod catalogue;
+mod control;
 mod error;
 mod frame;
 mod generated;
@@ -15,6 +16,7 @@ mod records;
 mod writer;
 
 pub use api_key::{ApiKey, Listeners};
+pub use control::ControlValue;
 pub use error::{DecodeError, EncodeError, Malformed};
 pub use frame::{
     LENGTH_BYTES, decode_request_header, decode_response_header, encode_request, encode_response,

@@ -9,8 +9,6 @@
 //! ```
 
 use crate::error::{DecodeError, EncodeError, Malformed};
-use crate::generated::Shape;
-use crate::json::{Json, Printed};
 use crate::message::{CoordinatorKey, CoordinatorValue, FramedRecord, Message};
 use crate::reader::Reader;
 use crate::writer::Writer;
@@ -172,12 +170,12 @@ macro_rules! key_family {
                     $(Self::$variant(_) => $id,)*
                 }
             }
-        }
 
-        impl $(<$lt>)? Printed for $family $(<$lt>)? {
-            fn print(&self, j: &mut Json, s: Shape) {
+            /// The key without its type, as Kafka's dump tools print it.
+            #[must_use]
+            pub fn to_json(&self) -> String {
                 match self {
-                    $(Self::$variant(key) => key.print(j, s),)*
+                    $(Self::$variant(key) => crate::ToJson::to_json(key, KEY_VERSION),)*
                 }
             }
         }
@@ -203,12 +201,12 @@ macro_rules! value_family {
                 reader.finish()?;
                 Ok((value, version))
             }
-        }
 
-        impl $(<$lt>)? Printed for $family $(<$lt>)? {
-            fn print(&self, j: &mut Json, s: Shape) {
+            /// The value without its version, as Kafka's dump tools print it.
+            #[must_use]
+            pub fn to_json(&self, version: i16) -> String {
                 match self {
-                    $(Self::$variant(value) => value.print(j, s),)*
+                    $(Self::$variant(value) => crate::ToJson::to_json(value, version),)*
                 }
             }
         }
