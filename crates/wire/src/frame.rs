@@ -36,7 +36,9 @@ pub fn encode_request<'a, R: Request<'a>>(
         header.encode(writer, R::KEY.request_header_version(version))?;
         request.encode(writer, version)
     });
-    *buffer = writer.into_plan().inline;
+    let plan = writer.into_plan();
+    assert!(plan.cuts.is_empty(), "a request goes out without file ranges");
+    *buffer = plan.inline;
     if written.is_err() {
         buffer.truncate(start);
     }

@@ -68,11 +68,13 @@ pub trait Message<'a>: Part<'a> {
         Ok(message)
     }
 
-    /// The message alone, without header or length; file ranges are left out.
+    /// The message alone, without header or length. It must not hold file ranges.
     fn to_bytes(&self, version: i16) -> Result<Vec<u8>, EncodeError> {
         let mut writer = Writer::new();
         self.encode(&mut writer, version)?;
-        Ok(writer.into_plan().inline)
+        let plan = writer.into_plan();
+        assert!(plan.cuts.is_empty(), "bytes alone cannot hold file ranges");
+        Ok(plan.inline)
     }
 
     #[doc(hidden)]

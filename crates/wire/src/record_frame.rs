@@ -8,6 +8,9 @@
 //! remote log record:  the same
 //! ```
 
+// every record type of the families
+use crate::*;
+
 use crate::error::{DecodeError, EncodeError, Malformed};
 use crate::message::{CoordinatorKey, CoordinatorValue, FramedRecord, Message};
 use crate::reader::Reader;
@@ -213,5 +216,4 @@ macro_rules! value_family {
     };
 }
 
-use crate::*;
 include!(concat!(env!("OUT_DIR"), "/families.rs"));
