@@ -1,5 +1,6 @@
 //! The one binary: server and every tool, chosen by its own name or by its first argument.
 
+mod server;
 mod tools;
 
 use std::process::ExitCode;
@@ -31,14 +32,13 @@ fn main() -> ExitCode {
             println!("klamm {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
+        // without a command it is the server, with or without its options
+        None => server::run(&[]),
+        Some(word) if word.starts_with('-') => server::run(&words[1..]),
         Some(word) => match tools::find(called_as(word)) {
             Some(tool) => (tool.run)(&words[2..]),
             None => unknown(word),
         },
-        None => {
-            eprint!("{}", tools::usage());
-            ExitCode::FAILURE
-        }
     }
 }
 

@@ -5,6 +5,8 @@ mod storage;
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use crate::server;
+
 /// A command of the binary. It parses its own arguments and makes its own runtime if it needs one,
 /// so that a tool starts in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +21,20 @@ pub struct Tool {
     pub run: fn(&[String]) -> ExitCode,
 }
 
-const TOOLS: &[Tool] = &[Tool {
-    name: "storage",
-    kafka_name: "kafka-storage",
-    about: "Format log directories and look at them",
-    run: storage::run,
-}];
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "server",
+        kafka_name: "kafka-server-start",
+        about: "Run a broker, a controller or both (also without any command)",
+        run: server::run,
+    },
+    Tool {
+        name: "storage",
+        kafka_name: "kafka-storage",
+        about: "Format log directories and look at them",
+        run: storage::run,
+    },
+];
 
 /// The tool that is called `name`, by either of its names.
 pub fn find(name: &str) -> Option<&'static Tool> {
