@@ -1,6 +1,7 @@
 //! Whether a producer's batch may enter a log, by the rules of Kafka's leader.
 
 mod rejection;
+mod shape;
 mod walk;
 
 use std::borrow::Cow;
