@@ -3,6 +3,7 @@
 mod api;
 mod broker;
 mod config;
+pub mod controller;
 mod dispatch;
 mod net;
 mod node;

@@ -68,6 +68,8 @@ impl MetadataVersion {
     pub const KEEPS_EPOCH_ON_SHRINK: Self = Self(12);
     /// Controllers register themselves (3.7-IV0, KIP-919).
     pub const CONTROLLER_REGISTRATION: Self = Self(15);
+    /// Records can be grouped into transactions (3.6-IV1, KIP-868).
+    pub const TRANSACTIONS: Self = Self(13);
     /// Partitions know the log directory of each replica (3.7-IV2, KIP-858).
     pub const DIRECTORIES: Self = Self(17);
     /// Brokers in migration from ZooKeeper are marked in their registration (3.4-IV0).

@@ -1,0 +1,162 @@
+//! This node's own place in the cluster: it registers, is let in, and takes its leave.
+
+use log::Disk;
+use metadata::decide::{Heartbeat, RegisterBroker, RegisterController};
+use metadata::features;
+use metadata::image::Endpoint;
+use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId, TimestampMs, Uuid};
+use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
+use wire::controller_registration_request::ControllerRegistrationRequest;
+use wire::{broker_registration_request, controller_registration_request};
+
+use super::error::ControllerError;
+use super::state::State;
+
+/// Who this node is to the cluster.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// `node.id`.
+    pub node: NodeId,
+    /// `cluster.id`.
+    pub cluster_id: String,
+    /// Random id of this process.
+    pub incarnation: Uuid,
+    /// The broker's part; `None` where `process.roles` has no broker.
+    pub broker: Option<BrokerMembership>,
+    /// Listeners that controllers are reached on.
+    pub controller_endpoints: Vec<Endpoint>,
+    /// Whether levels that may change are offered.
+    pub unstable_features: bool,
+}
+
+/// What a broker tells when it registers.
+#[derive(Clone, Debug)]
+pub struct BrokerMembership {
+    /// Advertised listeners.
+    pub endpoints: Vec<Endpoint>,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// Ids of the log directories.
+    pub directories: Vec<DirectoryId>,
+}
+
+impl Membership {
+    /// Registers controller and broker and lets the broker in. Yields the broker's epoch.
+    pub(super) fn join<D: Disk>(
+        &self,
+        state: &mut State<D>,
+        now: TimestampMs,
+    ) -> Result<Option<BrokerEpoch>, ControllerError> {
+        let release = state.replay.latest().features().metadata_version();
+        if release >= metadata::MetadataVersion::CONTROLLER_REGISTRATION {
+            state.decide(&RegisterController(self.controller_request()), now)?.map_err(
+                |refusal| {
+                    let why = refusal.message.as_deref().unwrap_or(refusal.code.name());
+                    ControllerError::Registration { why: why.to_owned() }
+                },
+            )?;
+        }
+        let Some(broker) = &self.broker else { return Ok(None) };
+        let request = self.broker_request(broker);
+        let reply = state.decide(&RegisterBroker { request, session_alive: false }, now)?;
+        refuse_unless_none(reply.error_code)?;
+        let epoch = BrokerEpoch(reply.broker_epoch);
+        self.beat(state, epoch, false, now)?;
+        Ok(Some(epoch))
+    }
+
+    /// Gives up leadership, then takes leave: two heartbeats, as a broker sends them.
+    pub(super) fn leave<D: Disk>(
+        &self,
+        state: &mut State<D>,
+        epoch: BrokerEpoch,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        self.beat(state, epoch, true, now)?;
+        self.beat(state, epoch, true, now)
+    }
+
+    fn beat<D: Disk>(
+        &self,
+        state: &mut State<D>,
+        epoch: BrokerEpoch,
+        want_shut_down: bool,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        let reply = state.decide(
+            &Heartbeat {
+                request: BrokerHeartbeatRequest {
+                    broker_id: self.node.0,
+                    broker_epoch: epoch.0,
+                    current_metadata_offset: state.log.end_offset().0,
+                    want_shut_down,
+                    cordoned_log_dirs: Some(Vec::new()),
+                    ..BrokerHeartbeatRequest::default()
+                },
+            },
+            now,
+        )?;
+        refuse_unless_none(reply.error_code)
+    }
+
+    fn controller_request(&self) -> ControllerRegistrationRequest<'static> {
+        use controller_registration_request::{Feature, Listener};
+        let listeners = self.controller_endpoints.iter().map(|endpoint| Listener {
+            name: endpoint.listener.to_string().into(),
+            host: endpoint.host.to_string().into(),
+            port: endpoint.port,
+            security_protocol: endpoint.security_protocol,
+        });
+        let features = features::supported(self.unstable_features).into_iter();
+        ControllerRegistrationRequest {
+            controller_id: self.node.0,
+            incarnation_id: self.incarnation,
+            zk_migration_ready: false,
+            listeners: listeners.collect(),
+            features: features
+                .map(|(name, range)| Feature {
+                    name: name.into(),
+                    min_supported_version: range.min,
+                    max_supported_version: range.max,
+                })
+                .collect(),
+        }
+    }
+
+    fn broker_request(
+        &self,
+        broker: &BrokerMembership,
+    ) -> broker_registration_request::BrokerRegistrationRequest<'static> {
+        use broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
+        let listeners = broker.endpoints.iter().map(|endpoint| Listener {
+            name: endpoint.listener.to_string().into(),
+            host: endpoint.host.to_string().into(),
+            port: endpoint.port,
+            security_protocol: endpoint.security_protocol,
+        });
+        let features = features::supported(self.unstable_features).into_iter();
+        BrokerRegistrationRequest {
+            broker_id: self.node.0,
+            cluster_id: self.cluster_id.clone().into(),
+            incarnation_id: self.incarnation,
+            listeners: listeners.collect(),
+            features: features
+                .map(|(name, range)| Feature {
+                    name: name.into(),
+                    min_supported_version: range.min,
+                    max_supported_version: range.max,
+                })
+                .collect(),
+            rack: broker.rack.clone().map(Into::into),
+            log_dirs: broker.directories.clone(),
+            ..BrokerRegistrationRequest::default()
+        }
+    }
+}
+
+fn refuse_unless_none(code: i16) -> Result<(), ControllerError> {
+    match ErrorCode::from_wire(code) {
+        ErrorCode::None => Ok(()),
+        code => Err(ControllerError::Registration { why: code.name().to_owned() }),
+    }
+}

@@ -1,0 +1,369 @@
+//! The metadata log on disk: `__cluster_metadata-0`, its snapshots beside its segments.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use log::{Disk, FileCache, Log, LogConfig, Opening, Origin, Retired};
+use record::{Batch, BatchBuilder, ControlRecord, ControlType, ValidBatch, batches, with_scratch};
+use types::{LeaderEpoch, Offset, TimestampMs, Uuid};
+use wire::record_frame::MetadataRecord;
+
+use super::checkpoint::{self, Checkpoint, Quorum, SnapshotId};
+use super::error::ControllerError;
+use super::files;
+use super::quorum_state::{self, QuorumState};
+
+/// Folder of the metadata log's only partition.
+pub const FOLDER: &str = "__cluster_metadata-0";
+const PARTITION_METADATA: &str = "partition.metadata";
+const READ_BYTES: u32 = 4 << 20;
+
+/// When snapshots are made and how much history is kept behind them.
+#[derive(Clone, Debug)]
+pub struct MetadataLogSettings {
+    /// `metadata.log.segment.bytes`.
+    pub segment_bytes: u32,
+    /// `metadata.log.segment.ms`.
+    pub segment_ms: i64,
+    /// `metadata.log.max.record.bytes.between.snapshots`.
+    pub snapshot_bytes: u64,
+    /// `metadata.log.max.snapshot.interval.ms`; 0 for none.
+    pub snapshot_interval_ms: i64,
+    /// `metadata.max.retention.bytes`; negative for no limit.
+    pub retention_bytes: i64,
+}
+
+impl Default for MetadataLogSettings {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 60 * 60 * 1000,
+            snapshot_bytes: 20 * 1024 * 1024,
+            snapshot_interval_ms: 60 * 60 * 1000,
+            retention_bytes: 100 * 1024 * 1024,
+        }
+    }
+}
+
+/// The log, its epoch, and what was written since the last snapshot.
+#[derive(Debug)]
+pub(super) struct MetadataLog<D: Disk> {
+    disk: D,
+    folder: PathBuf,
+    log: Log<D>,
+    epoch: LeaderEpoch,
+    last_timestamp: TimestampMs,
+    settings: MetadataLogSettings,
+    /// Bytes of records since the last snapshot, and when that was.
+    since_snapshot: (u64, TimestampMs),
+    retired: Vec<Retired>,
+}
+
+/// A record of the log as it is replayed.
+pub(super) enum Replayed<'r> {
+    Metadata(MetadataRecord<'r>),
+    Control(ControlRecord<'r>),
+    /// A control record of a type that this build does not know.
+    Unknown,
+}
+
+impl<D: Disk> MetadataLog<D> {
+    /// Opens the log in `directory`, creating its folder if need be.
+    pub(super) fn open(
+        disk: D,
+        directory: &Path,
+        settings: MetadataLogSettings,
+        now: TimestampMs,
+    ) -> Result<Self, ControllerError> {
+        let folder = directory.join(FOLDER);
+        match disk.create_folder(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(ControllerError::disk("create", &folder, error));
+            }
+            _ => {}
+        }
+        let partition_metadata = folder.join(PARTITION_METADATA);
+        if disk.stat(&partition_metadata).is_err() {
+            let text = format!("version: 0\ntopic_id: {}", Uuid::ONE);
+            files::replace(&disk, &partition_metadata, text.as_bytes())
+                .map_err(|e| ControllerError::disk("write", &partition_metadata, e))?;
+        }
+        let config = LogConfig {
+            segment_bytes: settings.segment_bytes,
+            segment_ms: settings.segment_ms,
+            retention_ms: -1,
+            retention_bytes: -1,
+            ..LogConfig::default()
+        };
+        // nothing but the log itself says how far it is on disk, so its tail is always read again
+        let opening =
+            Opening { start_offset: Offset(0), recovery_point: Offset(0), is_clean: false, now };
+        let log = Log::open(disk.clone(), FileCache::new(2), folder.clone(), config, opening)?;
+        let epoch = log.latest_epoch().unwrap_or(LeaderEpoch(0));
+        Ok(Self {
+            disk,
+            folder,
+            log,
+            epoch,
+            last_timestamp: TimestampMs(0),
+            settings,
+            since_snapshot: (0, now),
+            retired: Vec::new(),
+        })
+    }
+
+    pub(super) fn end_offset(&self) -> Offset {
+        self.log.end_offset()
+    }
+
+    pub(super) fn epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Begins an epoch above every one that was seen and puts it on disk.
+    pub(super) fn lead(
+        &mut self,
+        state: QuorumState,
+        quorum: &Quorum,
+        voters: &[types::NodeId],
+    ) -> Result<(), ControllerError> {
+        let path = self.folder.join(quorum_state::FILE);
+        let text = state.text(quorum.kraft_version, voters);
+        files::replace(&self.disk, &path, text.as_bytes())
+            .map_err(|e| ControllerError::disk("write", &path, e))?;
+        self.epoch = state.epoch;
+        Ok(())
+    }
+
+    /// What `quorum-state` says; `None` where there is no such file.
+    pub(super) fn quorum_state(&self) -> Result<Option<QuorumState>, ControllerError> {
+        let path = self.folder.join(quorum_state::FILE);
+        let bytes =
+            files::read(&self.disk, &path).map_err(|e| ControllerError::disk("read", &path, e))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes);
+        match QuorumState::parse(&text) {
+            Some(state) => Ok(Some(state)),
+            None => Err(ControllerError::QuorumState { path }),
+        }
+    }
+
+    /// Appends records as one batch: all of them or none. They are durable after [`Self::flush`].
+    pub(super) fn append(
+        &mut self,
+        records: &[MetadataRecord<'static>],
+        version_of: impl Fn(&MetadataRecord<'_>) -> i16,
+        now: TimestampMs,
+    ) -> Result<Offset, ControllerError> {
+        let mut builder = BatchBuilder::new();
+        let end = self.log.end_offset();
+        for record in records {
+            let bytes = record
+                .encode(version_of(record))
+                .map_err(|e| self.bad_record(end, format!("{}: {e}", record.type_name())))?;
+            builder
+                .append(now, None, Some(&bytes), &[])
+                .map_err(|e| self.bad_record(end, e.to_string()))?;
+        }
+        self.write(&checkpoint::seal(&mut builder), now)
+    }
+
+    /// Appends control records as one batch.
+    pub(super) fn append_control(
+        &mut self,
+        records: &[(ControlType, Vec<u8>)],
+        now: TimestampMs,
+    ) -> Result<Offset, ControllerError> {
+        self.write(&checkpoint::control(records, now), now)
+    }
+
+    fn write(
+        &mut self,
+        batch: &ValidBatch<'_>,
+        now: TimestampMs,
+    ) -> Result<Offset, ControllerError> {
+        let appended = self.log.append(batch, Origin::Replication, self.epoch, now)?;
+        self.since_snapshot.0 += batch.total_bytes() as u64;
+        self.last_timestamp = now;
+        Ok(appended.base_offset)
+    }
+
+    /// Makes everything durable that was appended.
+    pub(super) fn flush(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        Ok(self.log.flush(now)?)
+    }
+
+    /// Hands out every record from `from` on, in order.
+    pub(super) fn replay(
+        &mut self,
+        from: Offset,
+        mut take: impl FnMut(Offset, LeaderEpoch, Replayed<'_>) -> Result<(), ControllerError>,
+    ) -> Result<(), ControllerError> {
+        let mut next = from.max(self.log.start_offset());
+        loop {
+            let end = self.log.end_offset();
+            let Some(slice) = self.log.read(next, READ_BYTES, end, true)? else { return Ok(()) };
+            let bytes =
+                slice.to_vec().map_err(|e| ControllerError::disk("read", &self.folder, e))?;
+            let before = next;
+            for batch in batches(&bytes) {
+                let batch = batch.map_err(|e| self.bad_record(next, e.to_string()))?;
+                self.replay_batch(&batch, from, &mut take)?;
+                self.last_timestamp = batch.header().max_timestamp;
+                self.since_snapshot.0 += batch.header().total_bytes() as u64;
+                next = batch.header().next_offset();
+            }
+            if next == before {
+                return Err(self.bad_record(next, "no batch can be read there".to_owned()));
+            }
+        }
+    }
+
+    fn replay_batch(
+        &self,
+        batch: &Batch<'_>,
+        from: Offset,
+        take: &mut impl FnMut(Offset, LeaderEpoch, Replayed<'_>) -> Result<(), ControllerError>,
+    ) -> Result<(), ControllerError> {
+        let epoch = batch.header().leader_epoch;
+        let is_control = batch.header().attributes.is_control();
+        let bad = |offset, why: String| self.bad_record(offset, why);
+        let base = batch.header().base_offset;
+        with_scratch(|scratch| {
+            for record in batch.records(scratch).map_err(|e| bad(base, e.to_string()))? {
+                let record = record.map_err(|e| bad(base, e.to_string()))?;
+                if record.offset < from {
+                    continue;
+                }
+                let replayed = if is_control {
+                    ControlRecord::parse(&record).map_or(Replayed::Unknown, Replayed::Control)
+                } else {
+                    let value = record.value.unwrap_or_default();
+                    let decoded = MetadataRecord::decode(value);
+                    let (decoded, _) = decoded.map_err(|e| bad(record.offset, e.to_string()))?;
+                    Replayed::Metadata(decoded)
+                };
+                take(record.offset, epoch, replayed)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn bad_record(&self, offset: Offset, why: String) -> ControllerError {
+        ControllerError::Record { folder: self.folder.clone(), offset: offset.0, why }
+    }
+
+    /// The snapshots in the folder, oldest first.
+    pub(super) fn snapshots(&self) -> Result<Vec<SnapshotId>, ControllerError> {
+        let entries = self.disk.list(&self.folder);
+        let entries = entries.map_err(|e| ControllerError::disk("list", &self.folder, e))?;
+        let mut ids: Vec<SnapshotId> =
+            entries.iter().filter_map(|entry| SnapshotId::parse(&entry.name)).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// Reads a snapshot.
+    pub(super) fn load(&mut self, id: SnapshotId) -> Result<Checkpoint, ControllerError> {
+        let path = self.folder.join(id.file_name());
+        let bytes = files::read(&self.disk, &path)
+            .map_err(|e| ControllerError::disk("read", &path, e))?
+            .unwrap_or_default();
+        let decoded = Checkpoint::decode(&bytes);
+        let checkpoint = decoded.map_err(|source| ControllerError::Checkpoint { path, source })?;
+        self.last_timestamp = self.last_timestamp.max(checkpoint.last_timestamp);
+        Ok(checkpoint)
+    }
+
+    /// Drops a log that ends before the snapshot: what follows it is all that counts.
+    pub(super) fn start_behind(
+        &mut self,
+        id: SnapshotId,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        if self.log.end_offset() < id.end {
+            self.log.start_over_at(id.end, now)?;
+        }
+        self.epoch = self.epoch.max(id.epoch);
+        Ok(())
+    }
+
+    /// Whether enough was written, or long enough ago, for another snapshot.
+    pub(super) fn is_snapshot_due(&self, now: TimestampMs) -> bool {
+        let (bytes, since) = self.since_snapshot;
+        let interval = self.settings.snapshot_interval_ms;
+        bytes >= self.settings.snapshot_bytes
+            || (bytes > 0 && interval > 0 && now.0 - since.0 >= interval)
+    }
+
+    /// Writes a snapshot of all records before the log's end and lets go of what it replaces.
+    pub(super) fn snapshot(
+        &mut self,
+        records: Vec<(MetadataRecord<'static>, i16)>,
+        quorum: &Quorum,
+        now: TimestampMs,
+    ) -> Result<SnapshotId, ControllerError> {
+        let id = SnapshotId { end: self.log.end_offset(), epoch: self.epoch };
+        let path = self.folder.join(id.file_name());
+        let checkpoint =
+            Checkpoint { last_timestamp: self.last_timestamp, quorum: quorum.clone(), records };
+        let bytes = checkpoint
+            .encode(id, now)
+            .map_err(|source| ControllerError::Checkpoint { path: path.clone(), source })?;
+        files::replace(&self.disk, &path, &bytes)
+            .map_err(|e| ControllerError::disk("write", &path, e))?;
+        self.since_snapshot = (0, now);
+        self.trim(id, bytes.len() as u64, now)?;
+        Ok(id)
+    }
+
+    /// Removes older snapshots, and the log before the newest one, while there is too much of them.
+    fn trim(
+        &mut self,
+        newest: SnapshotId,
+        newest_bytes: u64,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        let Ok(limit) = u64::try_from(self.settings.retention_bytes) else { return Ok(()) };
+        let older: Vec<SnapshotId> =
+            self.snapshots()?.into_iter().filter(|id| *id < newest).collect();
+        let path = |id: &SnapshotId| self.folder.join(id.file_name());
+        let bytes_of = |id: &SnapshotId| self.disk.stat(&path(id)).map_or(0, |stat| stat.bytes);
+        let total: u64 = older.iter().map(bytes_of).sum::<u64>() + newest_bytes + self.log.bytes();
+        if total <= limit {
+            return Ok(());
+        }
+        for id in &older {
+            let path = path(id);
+            self.disk.remove_file(&path).map_err(|e| ControllerError::disk("remove", &path, e))?;
+        }
+        self.log.delete_records(newest.end)?;
+        self.retired.push(self.log.apply_retention(newest.end, now)?);
+        let (due, kept): (Vec<Retired>, Vec<Retired>) =
+            std::mem::take(&mut self.retired).into_iter().partition(|files| files.due <= now);
+        self.retired = kept;
+        for files in due {
+            if let Err(error) = files.remove(&self.disk) {
+                tracing::warn!(%error, "files of the metadata log stay; they are tried again");
+                self.retired.push(files);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a file beside the metadata log's folder, as `bootstrap.checkpoint`.
+    pub(super) fn read_beside(&self, name: &str) -> Result<Option<Vec<u8>>, ControllerError> {
+        let path = self.folder.parent().unwrap_or(&self.folder).join(name);
+        files::read(&self.disk, &path).map_err(|e| ControllerError::disk("read", &path, e))
+    }
+
+    /// Leaves the log in order.
+    pub(super) fn close(mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        Ok(self.log.close(now)?)
+    }
+}

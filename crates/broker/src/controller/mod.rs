@@ -1,0 +1,202 @@
+//! The cluster's controller in this process: one voter that writes `__cluster_metadata-0` and
+//! publishes the image.
+//!
+//! ```text
+//! handlers ──submit──▶ [jobs] ──▶ worker: decide ▸ append ▸ sync ▸ publish ▸ answer
+//!                                                     │               │
+//!                                            metadata log        ArcSwap<Image>, listener
+//! ```
+
+mod bootstrap;
+pub mod checkpoint;
+mod error;
+mod files;
+mod membership;
+mod metadata_log;
+mod quorum_state;
+mod state;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use log::{Disk, RealDisk};
+use metadata::decide::{self, Command};
+use metadata::image::Image;
+use tokio::sync::{mpsc, oneshot};
+use types::{BrokerEpoch, NodeId};
+
+pub use error::ControllerError;
+pub use membership::{BrokerMembership, Membership};
+pub use metadata_log::{FOLDER, MetadataLogSettings};
+
+use metadata_log::MetadataLog;
+use state::State;
+use worker::{Job, Pending, Worker, now};
+
+/// Commands that may wait for the thread; who comes later waits to send.
+const COMMANDS_WAITING_MAX: usize = 1024;
+
+/// Everything that the controller is started with.
+#[derive(Clone, Debug)]
+pub struct ControllerSettings {
+    /// `metadata.log.dir`, or the first of `log.dirs`.
+    pub directory: PathBuf,
+    /// Who this node is.
+    pub membership: Membership,
+    /// Voters of `controller.quorum.voters`; empty where the log knows them.
+    pub static_voters: Vec<NodeId>,
+    /// What decisions fall back to.
+    pub decide: decide::Settings,
+    /// Segments and snapshots.
+    pub log: MetadataLogSettings,
+}
+
+/// Called on the controller's thread with the image before and the image now, before the command
+/// that changed it is answered.
+pub type ImageListener = Box<dyn Fn(&Image, &Arc<Image>) + Send + Sync>;
+
+/// The way to the controller, shared by all handlers.
+pub struct Controller<D: Disk = RealDisk> {
+    published: Arc<Published>,
+    /// Gone once the controller stops.
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job<D>>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// The epoch of this node's broker.
+    broker_epoch: Option<BrokerEpoch>,
+}
+
+/// The command may or may not have been carried out: the controller stopped or could not write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+/// The image that all may see, and who wants to know of changes.
+struct Published {
+    image: ArcSwap<Image>,
+    listener: ImageListener,
+}
+
+impl Controller {
+    /// Opens the metadata log on the machine's disk, takes the lead, registers this node.
+    ///
+    /// # Errors
+    /// Where the log cannot be read or written, or the quorum has other voters.
+    pub fn start(
+        settings: ControllerSettings,
+        listener: ImageListener,
+    ) -> Result<Self, ControllerError> {
+        Self::start_on(RealDisk, settings, listener)
+    }
+}
+
+impl<D: Disk> Controller<D> {
+    /// As [`Controller::start`], on any disk.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_on(
+        disk: D,
+        settings: ControllerSettings,
+        listener: ImageListener,
+    ) -> Result<Self, ControllerError> {
+        let start = now();
+        let mut load = loader(disk, settings.clone());
+        let mut state = load()?;
+        state.take_lead(settings.membership.node, &settings.static_voters, start)?;
+        let broker_epoch = settings.membership.join(&mut state, start)?;
+        state.log.flush(start)?;
+        let image = Arc::new(state.replay.publish());
+        listener(&Image::default(), &image);
+        let published = Arc::new(Published { image: ArcSwap::new(image), listener });
+        let (jobs, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let worker = Worker {
+            state,
+            membership: settings.membership,
+            epoch: broker_epoch,
+            published: Arc::clone(&published),
+            jobs: receiver,
+            reload: Box::new(load),
+        };
+        let thread = Mutex::new(Some(worker.spawn()?));
+        Ok(Self { published, jobs: Mutex::new(Some(jobs)), thread, broker_epoch })
+    }
+
+    /// The newest image. Loading it takes no lock.
+    #[must_use]
+    pub fn image(&self) -> Arc<Image> {
+        self.published.image.load_full()
+    }
+
+    /// The epoch under which this node's broker is registered; `None` where it is no broker.
+    #[must_use]
+    pub fn broker_epoch(&self) -> Option<BrokerEpoch> {
+        self.broker_epoch
+    }
+
+    /// Has a command decided and written, and yields its answer once it is durable and published.
+    ///
+    /// # Errors
+    /// Where the controller is stopping or its disk fails.
+    pub async fn submit<C>(&self, command: C) -> Result<C::Reply, Unavailable>
+    where
+        C: Command<Reply: Send> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let jobs = self.jobs.lock().unwrap_or_else(|e| e.into_inner()).clone();
+        let jobs = jobs.ok_or(Unavailable)?;
+        let job = Box::new(Pending { command, reply: None, sender });
+        jobs.send(job).await.map_err(|_| Unavailable)?;
+        drop(jobs);
+        answer.await.unwrap_or(Err(Unavailable))
+    }
+
+    /// Takes no more commands, finishes those that wait, takes leave of the cluster and closes the
+    /// log. Blocks until that is done.
+    pub fn stop(&self) {
+        self.jobs.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let thread = self.thread.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the controller's thread panicked");
+        }
+    }
+}
+
+impl<D: Disk> Drop for Controller<D> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Opens the log and reads the state, as often as it is called.
+fn loader<D: Disk>(
+    disk: D,
+    settings: ControllerSettings,
+) -> impl FnMut() -> Result<State<D>, ControllerError> {
+    move || {
+        let seed = RandomState::new().hash_one(());
+        let log =
+            MetadataLog::open(disk.clone(), &settings.directory, settings.log.clone(), now())?;
+        State::load(log, settings.decide.clone(), seed, now())
+    }
+}
+
+impl<D: Disk> fmt::Debug for Controller<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controller").field("broker_epoch", &self.broker_epoch).finish()
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the controller stops or cannot write; the command may be tried again")
+    }
+}
+
+impl std::error::Error for Unavailable {}

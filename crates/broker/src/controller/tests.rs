@@ -1,0 +1,289 @@
+//! The controller on a disk that can crash: what was answered is there at the next start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use log::{Access, Disk, DiskFile, MemDisk, Survival};
+use metadata::decide::{AllocateProducerIds, CreateTopics, DeleteTopics};
+use metadata::image::{Endpoint, Image};
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset, ProducerId, Uuid};
+use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
+
+use super::*;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../metadata/tests/golden/kafka_4_4_0");
+const LOG: &str = "00000000000000000000.log";
+const SNAPSHOT: &str = "00000000000000000000-0000000000.checkpoint";
+
+fn settings(log: MetadataLogSettings) -> ControllerSettings {
+    let endpoint = |name, port| Endpoint::new(name, "localhost", port, 0);
+    ControllerSettings {
+        directory: PathBuf::from("data"),
+        membership: Membership {
+            node: NodeId(1),
+            cluster_id: "AAAAAAAAAAAAAAAAAAAAZg".to_owned(),
+            incarnation: Uuid([7; 16]),
+            broker: Some(BrokerMembership {
+                endpoints: vec![endpoint("PLAINTEXT", 9092)],
+                rack: None,
+                directories: vec![Uuid([9; 16])],
+            }),
+            controller_endpoints: vec![endpoint("CONTROLLER", 9093)],
+            unstable_features: false,
+        },
+        static_voters: Vec::new(),
+        decide: decide::Settings::default(),
+        log,
+    }
+}
+
+fn disk() -> MemDisk {
+    let disk = MemDisk::new();
+    disk.create_folder(Path::new("data")).unwrap();
+    disk.sync_dir(Path::new("")).unwrap();
+    disk
+}
+
+fn start(disk: &MemDisk) -> Controller<MemDisk> {
+    start_with(disk, MetadataLogSettings::default())
+}
+
+fn start_with(disk: &MemDisk, log: MetadataLogSettings) -> Controller<MemDisk> {
+    Controller::start_on(disk.clone(), settings(log), Box::new(|_, _| ())).unwrap()
+}
+
+async fn create(controller: &Controller<MemDisk>, name: &str, partitions: i32) -> ErrorCode {
+    let topic = CreatableTopic {
+        name: name.to_owned().into(),
+        num_partitions: partitions,
+        replication_factor: 1,
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
+    let reply = controller.submit(CreateTopics(request)).await.unwrap();
+    ErrorCode::from_wire(reply.topics[0].error_code)
+}
+
+fn leader(image: &Image, topic: &str) -> (i32, i32) {
+    let state = image.partition(topic, 0).expect("created");
+    (state.leader.0, state.leader_epoch.0)
+}
+
+fn names(image: &Image) -> Vec<String> {
+    image.topics().iter().map(|topic| topic.name.to_string()).collect()
+}
+
+#[tokio::test]
+async fn an_empty_directory_becomes_a_cluster_of_the_latest_release() {
+    let disk = disk();
+    let controller = start(&disk);
+    let image = controller.image();
+    assert_eq!(image.features().metadata_version().level(), 33);
+    assert_eq!(image.features().level("transaction.version"), 2);
+    assert!(image.is_active(NodeId(1)));
+    assert!(image.cluster().controllers.contains_key(&NodeId(1)));
+    assert_eq!(image.cluster().broker(NodeId(1)).unwrap().endpoints[0].port, 9092);
+    let min_isr = image
+        .configs()
+        .value(&metadata::image::ConfigResource::broker_default(), "min.insync.replicas");
+    assert_eq!(min_isr, Some("1"));
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_crash_that_loses_all_else() {
+    let disk = disk();
+    let controller = start(&disk);
+    assert_eq!(create(&controller, "kept", 3).await, ErrorCode::None);
+    let epoch = controller.image().provenance.epoch;
+    let crashed = disk.survive(Survival::SyncedOnly);
+    let again = start(&crashed);
+    assert_eq!(names(&again.image()), ["kept"]);
+    assert!(again.image().provenance.epoch > epoch);
+    assert_eq!(leader(&again.image(), "kept").0, 1);
+}
+
+#[tokio::test]
+async fn a_clean_stop_hands_over_and_the_next_start_leads_again() {
+    let disk = disk();
+    let controller = start(&disk);
+    create(&controller, "t", 1).await;
+    assert_eq!(leader(&controller.image(), "t"), (1, 0));
+    controller.stop();
+    assert_eq!(
+        controller
+            .submit(AllocateProducerIds {
+                broker: NodeId(1),
+                epoch: controller.broker_epoch().unwrap(),
+            })
+            .await,
+        Err(Unavailable)
+    );
+    let again = start(&disk);
+    assert_eq!(leader(&again.image(), "t"), (1, 2));
+}
+
+#[tokio::test]
+async fn commands_that_wait_together_are_decided_one_after_another() {
+    let disk = disk();
+    let controller = Arc::new(start(&disk));
+    let same = (0..20).map(|_| {
+        let controller = Arc::clone(&controller);
+        tokio::spawn(async move { create(&controller, "same", 1).await })
+    });
+    let mut codes = Vec::new();
+    for task in same.collect::<Vec<_>>() {
+        codes.push(task.await.unwrap());
+    }
+    assert_eq!(codes.iter().filter(|code| **code == ErrorCode::None).count(), 1);
+    assert_eq!(codes.iter().filter(|code| **code == ErrorCode::TopicAlreadyExists).count(), 19);
+}
+
+#[tokio::test]
+async fn the_listener_sees_each_change_before_the_answer() {
+    let disk = disk();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let listener: ImageListener = Box::new(move |old, new| {
+        noted.lock().unwrap().push((old.topics().len(), new.topics().len()));
+    });
+    let controller =
+        Controller::start_on(disk, settings(MetadataLogSettings::default()), listener).unwrap();
+    create(&controller, "a", 1).await;
+    assert_eq!(*seen.lock().unwrap(), [(0, 0), (0, 1)]);
+    assert_eq!(create(&controller, "a", 1).await, ErrorCode::TopicAlreadyExists);
+    assert_eq!(seen.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn snapshots_stand_for_the_log_before_them() {
+    let disk = disk();
+    let small = MetadataLogSettings {
+        segment_bytes: 16 * 1024,
+        snapshot_bytes: 8 * 1024,
+        retention_bytes: 24 * 1024,
+        ..MetadataLogSettings::default()
+    };
+    let controller = start_with(&disk, small.clone());
+    for i in 0..40 {
+        assert_eq!(create(&controller, &format!("t{i}"), 20).await, ErrorCode::None);
+        let topic = DeleteTopicState { name: Some(format!("t{i}").into()), topic_id: Uuid::ZERO };
+        let request = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
+        controller.submit(DeleteTopics(request)).await.unwrap();
+    }
+    create(&controller, "last", 2).await;
+    let before = controller.image();
+    controller.stop();
+    let entries = disk.list(Path::new("data/__cluster_metadata-0")).unwrap();
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    assert!(!has(LOG), "the log's head is still there: {entries:?}");
+    let again = start_with(&disk, small);
+    assert_eq!(names(&again.image()), ["last"]);
+    let topic = again.image().topics().named("last").unwrap().id;
+    assert_eq!(topic, before.topics().named("last").unwrap().id);
+    assert_eq!(leader(&again.image(), "last").0, 1);
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_answers_and_recovers() {
+    let disk = disk();
+    let controller = start(&disk);
+    create(&controller, "before", 1).await;
+    disk.fail_from(disk.writes(), log::Outage::Full);
+    let topic = CreatableTopic {
+        name: "during".into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+    assert!(controller.submit(CreateTopics(request)).await.is_err());
+    disk.heal();
+    assert_eq!(create(&controller, "after", 1).await, ErrorCode::None);
+    assert_eq!(names(&controller.image()), ["after", "before"]);
+}
+
+fn golden(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(GOLDEN).join(name)).unwrap()
+}
+
+fn put(disk: &MemDisk, name: &str, contents: &[u8]) {
+    let folder = Path::new("data").join(FOLDER);
+    let _ = disk.create_folder(&folder);
+    let file = disk.open(&folder.join(name), Access::Replace).unwrap();
+    file.write_at(&[], contents, 0).unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_of_apache_kafka_starts() {
+    let disk = disk();
+    for name in [LOG, SNAPSHOT, "quorum-state"] {
+        put(&disk, name, &golden(name));
+    }
+    let mut settings = settings(MetadataLogSettings::default());
+    let directory = "WBXVe60mS9yv1uHsnbZiog".parse().unwrap();
+    settings.membership.broker.as_mut().unwrap().directories = vec![directory];
+    let controller = Controller::start_on(disk, settings, Box::new(|_, _| ())).unwrap();
+    let image = controller.image();
+    assert_eq!(names(&image), ["flights", "manual"]);
+    assert_eq!(image.topics().named("flights").unwrap().partitions.len(), 5);
+    // Kafka's broker gave up leadership when it stopped; this one takes it again
+    assert_eq!(leader(&image, "flights"), (1, 2));
+    assert_eq!(image.next_producer_id(), Some(ProducerId(1000)));
+    assert_eq!(image.provenance.epoch, LeaderEpoch(2));
+    assert_eq!(create(&controller, "ours", 1).await, ErrorCode::None);
+}
+
+#[tokio::test]
+async fn a_formatted_directory_starts_with_what_was_formatted() {
+    let disk = disk();
+    put(&disk, SNAPSHOT, &golden(SNAPSHOT));
+    let controller = start(&disk);
+    let image = controller.image();
+    assert_eq!(image.security().scram.len(), 1);
+    assert_eq!(image.features().metadata_version().level(), 33);
+    assert_eq!(image.provenance.epoch, LeaderEpoch(1));
+}
+
+#[test]
+fn checkpoints_have_the_bytes_of_kafka() {
+    let bytes = golden(SNAPSHOT);
+    let decoded = checkpoint::Checkpoint::decode(&bytes).unwrap();
+    assert_eq!(decoded.quorum.kraft_version, 1);
+    let voters = &decoded.quorum.voters.as_ref().unwrap().voters;
+    assert_eq!(voters[0].voter_id, 1);
+    assert_eq!(decoded.records.len(), 7);
+    let ours = decoded.encode(checkpoint::SnapshotId::BOOTSTRAP, decoded.last_timestamp).unwrap();
+    // batches carry the time of writing, and a checksum over it; everything else is the same
+    let blank = |mut bytes: Vec<u8>| {
+        let mut at = 0;
+        let mut shape = Vec::new();
+        while at < bytes.len() {
+            let length = i32::from_be_bytes(bytes[at + 8..at + 12].try_into().unwrap());
+            bytes[at + 17..at + 21].fill(0);
+            bytes[at + 27..at + 43].fill(0);
+            at += 12 + usize::try_from(length).unwrap();
+            shape.push(length);
+        }
+        (bytes, shape)
+    };
+    assert_eq!(blank(ours), blank(bytes));
+}
+
+#[test]
+fn snapshot_names_are_those_of_kafka() {
+    let id = checkpoint::SnapshotId { end: Offset(1234), epoch: LeaderEpoch(5) };
+    assert_eq!(id.file_name(), "00000000000000001234-0000000005.checkpoint");
+    assert_eq!(checkpoint::SnapshotId::parse(&id.file_name()), Some(id));
+    for name in ["1-2.checkpoint", "00000000000000001234-0000000005.checkpoint.part", LOG, ""] {
+        assert_eq!(checkpoint::SnapshotId::parse(name), None, "{name}");
+    }
+}
+
+#[test]
+fn another_voter_set_is_refused() {
+    let mut settings = settings(MetadataLogSettings::default());
+    settings.static_voters = vec![NodeId(1), NodeId(2)];
+    let refused = Controller::start_on(disk(), settings, Box::new(|_, _| ()));
+    assert!(matches!(refused, Err(ControllerError::OtherVoters { .. })));
+}
