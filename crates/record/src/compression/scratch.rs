@@ -9,8 +9,14 @@ use super::{Codec, Compression, DecompressError, InflateError, gzip, lz4, snappy
 /// this one is 128 times the default `max.message.bytes`.
 pub const INFLATED_BYTES_MAX: usize = 128 << 20;
 
-/// What a buffer keeps between two batches. A larger one served an unusual batch and goes back.
-const KEPT_BYTES_MAX: usize = 2 << 20;
+/// A buffer beyond this goes back as soon as its batch is done.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+
+/// A buffer beyond this goes back when [`QUIET_BATCHES_MAX`] batches have not needed half of it.
+/// Giving it back at once would be dear for topics of large batches: fresh pages cost more than
+/// inflating into them.
+const QUIET_BYTES_MAX: usize = 1 << 20;
+const QUIET_BATCHES_MAX: u32 = 64;
 
 /// What the first growth of the buffer reaches: a batch of the producer's default `batch.size`
 /// inflates to less.
@@ -37,6 +43,8 @@ pub(super) struct Inflated {
     buffer: Vec<u8>,
     used: usize,
     bytes_max: usize,
+    /// Batches in a row that needed less than half of the buffer.
+    quiet_batches: u32,
 }
 
 thread_local! {
@@ -66,7 +74,7 @@ impl Scratch {
     #[must_use]
     pub fn with_limit(bytes_max: usize) -> Self {
         Self {
-            inflated: Inflated { buffer: Vec::new(), used: 0, bytes_max },
+            inflated: Inflated { buffer: Vec::new(), used: 0, bytes_max, quiet_batches: 0 },
             codecs: Codecs::default(),
         }
     }
@@ -174,9 +182,55 @@ impl Inflated {
     }
 
     fn clear(&mut self) {
-        self.used = 0;
-        if self.buffer.len() > KEPT_BYTES_MAX {
-            self.buffer = Vec::new();
+        if self.used == 0 {
+            return;
         }
+        let is_quiet = self.used < self.buffer.len() / 2;
+        self.quiet_batches = if is_quiet { self.quiet_batches + 1 } else { 0 };
+        self.used = 0;
+        let bytes_max =
+            if self.quiet_batches < QUIET_BATCHES_MAX { KEPT_BYTES_MAX } else { QUIET_BYTES_MAX };
+        if self.buffer.len() > bytes_max {
+            self.buffer = Vec::new();
+            self.quiet_batches = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn use_up(inflated: &mut Inflated, bytes: usize) -> usize {
+        inflated.room(bytes).expect("below the limit");
+        inflated.advance(bytes);
+        inflated.clear();
+        inflated.buffer.len()
+    }
+
+    #[test]
+    fn a_large_buffer_is_kept_while_it_is_needed() {
+        let mut scratch = Scratch::new();
+        let inflated = &mut scratch.inflated;
+        assert_eq!(use_up(inflated, KEPT_BYTES_MAX + 1), 0);
+        let large = use_up(inflated, 2 * QUIET_BYTES_MAX);
+        for _ in 1..QUIET_BATCHES_MAX {
+            assert_eq!(use_up(inflated, 100), large);
+        }
+        assert_eq!(use_up(inflated, large), large);
+        for _ in 1..QUIET_BATCHES_MAX {
+            assert_eq!(use_up(inflated, 100), large);
+        }
+        assert_eq!(use_up(inflated, 100), 0);
+        assert_eq!(use_up(inflated, 100), GROWTH_BYTES_MIN);
+        for _ in 0..2 * QUIET_BATCHES_MAX {
+            assert_eq!(use_up(inflated, 100), GROWTH_BYTES_MIN);
+        }
+    }
+
+    #[test]
+    fn the_scratch_of_a_thread_can_be_asked_for_twice() {
+        let sum = with_scratch(|_| with_scratch(|_| 1) + 1);
+        assert_eq!(sum, 2);
     }
 }
