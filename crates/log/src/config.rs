@@ -19,6 +19,8 @@ pub struct LogConfig {
     pub retention_bytes: i64,
     /// Whether `cleanup.policy` lists `delete`; without it only the start offset retires segments.
     pub cleanup_delete: bool,
+    /// Whether `cleanup.policy` lists `compact`: then offsets may be missing between batches.
+    pub cleanup_compact: bool,
     /// `flush.messages`: an append that makes so many un-synced records syncs them.
     pub flush_messages: i64,
     /// `flush.ms`: un-synced records are synced at the first tick after so long.
@@ -42,6 +44,7 @@ impl Default for LogConfig {
             retention_ms: 7 * DAY_MS,
             retention_bytes: -1,
             cleanup_delete: true,
+            cleanup_compact: false,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             file_delete_delay_ms: 60_000,

@@ -79,6 +79,13 @@ impl Epochs {
         self.changes += 1;
     }
 
+    /// Notes a batch's epoch, unless it is the latest or before it: so a batch that is read again changes nothing.
+    pub(crate) fn assign_later(&mut self, epoch: LeaderEpoch, start_offset: Offset) {
+        if self.latest().is_none_or(|latest| latest < epoch) {
+            self.assign(epoch, start_offset);
+        }
+    }
+
     /// The epoch that wrote `offset`.
     pub(crate) fn at(&self, offset: Offset) -> Option<LeaderEpoch> {
         let behind = self.entries.partition_point(|entry| entry.start_offset <= offset);

@@ -23,6 +23,12 @@ impl<D: Disk> Home<D> {
         self.folder.join(FileName::live(base_offset, part).text())
     }
 
+    /// The paths of the segment's three indexes, whether they exist or not.
+    pub(crate) fn index_paths(&self, base_offset: Offset) -> [PathBuf; 3] {
+        [Part::OffsetIndex, Part::TimeIndex, Part::TxnIndex]
+            .map(|part| self.path(base_offset, part))
+    }
+
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }

@@ -344,8 +344,8 @@ impl<D: Disk> Segment<D> {
 
     /// Drops the indexes: they are to be built from the log.
     pub(crate) fn reset_indexes(&mut self, home: &Home<D>) -> Result<(), StorageError> {
-        for part in [Part::OffsetIndex, Part::TimeIndex, Part::TxnIndex] {
-            home.remove_if_there(&home.path(self.base_offset, part))?;
+        for path in home.index_paths(self.base_offset) {
+            home.remove_if_there(&path)?;
         }
         self.indexes = Some(Box::new(Indexes::empty(self.base_offset)));
         self.first_timestamp = None;

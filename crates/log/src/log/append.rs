@@ -129,7 +129,7 @@ impl<D: Disk> Log<D> {
         header: &BatchHeader,
         marker: Option<Marker>,
     ) -> Result<(), LogError> {
-        self.epochs.assign(header.leader_epoch, header.base_offset);
+        self.epochs.assign_later(header.leader_epoch, header.base_offset);
         let Some(marker) = marker else {
             if !header.attributes.is_control() {
                 self.producers.apply(header);

@@ -42,13 +42,7 @@ impl<D: Disk> FlushJob<D> {
         for (file, path) in &self.logs {
             file.file().sync().attempt("sync", path)?;
         }
-        for path in &self.indexes {
-            match self.disk.open(path, Access::Read) {
-                // a segment without aborted transactions has no index of them; one may be deleted by now
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                file => file.and_then(|file| file.sync()).attempt("sync", path)?,
-            }
-        }
+        sync_indexes(&self.disk, &self.indexes)?;
         if let Some((path, text)) = &self.epochs {
             replace_whole(&self.disk, path, text.as_bytes(), Durability::Synced)
                 .attempt("write", path)?;
@@ -96,8 +90,7 @@ impl<D: Disk> Log<D> {
                 logs.push((segment.file(&self.home)?, path));
             }
             if index < closed {
-                let parts = [Part::OffsetIndex, Part::TimeIndex, Part::TxnIndex];
-                indexes.extend(parts.map(|part| self.home.path(segment.base_offset, part)));
+                indexes.extend(self.home.index_paths(segment.base_offset));
             }
         }
         let epochs = (!self.epochs.is_stored())
@@ -162,4 +155,15 @@ impl<D: Disk> Log<D> {
         }
         self.flush(now)
     }
+}
+
+pub(super) fn sync_indexes<D: Disk>(disk: &D, paths: &[PathBuf]) -> Result<(), StorageError> {
+    for path in paths {
+        match disk.open(path, Access::Read) {
+            // a segment without aborted transactions has no index of them; a segment may be deleted by now
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            file => file.and_then(|file| file.sync()).attempt("sync", path)?,
+        }
+    }
+    Ok(())
 }

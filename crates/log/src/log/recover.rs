@@ -19,12 +19,15 @@ struct Sound {
 impl<D: Disk> Log<D> {
     /// Reads the segments from the `first` on, whole: checksums are compared, indexes, epochs and producers rebuilt.
     /// The log is cut at the first batch that is torn, garbled or out of order, and what lies behind it is removed.
+    /// A gap between segments is a loss as well, unless compaction makes gaps: where a power failure has taken the end
+    /// of a segment but not the next one, the records in front of the gap are the log.
     pub(super) fn recover_segments(&mut self, first: usize) -> Result<(), LogError> {
         let behind: Vec<_> = self.segments.drain(first..).collect();
         self.end = behind.first().map_or(self.end, |segment| segment.base_offset);
         let mut is_cut = false;
         for mut segment in behind {
-            if is_cut || segment.base_offset < self.end {
+            let gap = segment.base_offset.0 - self.end.0;
+            if is_cut || gap < 0 || (gap > 0 && !self.config.cleanup_compact) {
                 is_cut = true;
                 self.recovery.truncated_bytes += u64::from(segment.bytes);
                 segment.close_file(&self.home);
@@ -123,7 +126,7 @@ impl<D: Disk> Log<D> {
     pub(super) fn rebuild_epochs(&mut self) -> Result<(), LogError> {
         self.epochs.truncate_end(Offset(0));
         self.walk(self.start, self.end, |log, batch, _| {
-            log.epochs.assign(batch.header.leader_epoch, batch.base_offset());
+            log.epochs.assign_later(batch.header.leader_epoch, batch.base_offset());
         })
     }
 

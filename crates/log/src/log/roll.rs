@@ -3,6 +3,7 @@
 use types::{Offset, TimestampMs};
 
 use super::Log;
+use super::flush::sync_indexes;
 use crate::disk::{Access, Disk, Durability, replace_whole};
 use crate::error::{Attempt as _, StorageError};
 use crate::names::Part;
@@ -65,10 +66,14 @@ impl<D: Disk> Log<D> {
         }
         let active = self.segments.last_mut().expect("a log has an active segment");
         active.seal(&self.home)?;
+        if self.durable.recovery_point == end {
+            // the log is on disk up to here, so that no recovery will build these indexes again
+            sync_indexes(&self.home.disk, &self.home.index_paths(active.base_offset))?;
+        }
         self.producers.expire(now, self.config.producer_id_expiration_ms);
         self.store_snapshot()?;
-        for part in [Part::OffsetIndex, Part::TimeIndex, Part::TxnIndex] {
-            self.home.remove_if_there(&self.home.path(end, part))?;
+        for path in self.home.index_paths(end) {
+            self.home.remove_if_there(&path)?;
         }
         let path = self.home.path(end, Part::Log);
         self.home.disk.open(&path, Access::Replace).attempt("create", &path)?;
