@@ -112,6 +112,11 @@ impl StorageError {
         matches!(self.source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
     }
 
+    /// Whether contents do not keep to their format, as opposed to a disk that cannot give them.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        self.source.kind() == io::ErrorKind::InvalidData
+    }
+
     /// Contents that do not keep to their format.
     pub(crate) fn corrupt(path: &Path, why: impl Into<String>) -> Self {
         let source = io::Error::new(io::ErrorKind::InvalidData, why.into());

@@ -18,6 +18,9 @@ use crate::scan::{Damage, Located, Scanner};
 /// A segment's end must fit the 31 bits that Java gives a position.
 pub(crate) const SEGMENT_BYTES_MAX: u32 = i32::MAX as u32;
 
+/// Kafka's default `index.interval.bytes`, for indexes that are built anew while the log is in use.
+const REBUILT_INTERVAL_BYTES: u32 = 4096;
+
 /// A segment of a log. Its files are opened when needed, its indexes read when needed.
 #[derive(Debug)]
 pub(crate) struct Segment<D: Disk> {
@@ -186,15 +189,24 @@ impl<D: Disk> Segment<D> {
         offset: Offset,
     ) -> Result<Option<BatchPlace>, StorageError> {
         let from = self.position_before(home, offset)?;
-        self.find(home, from, |batch| batch.header.last_offset() >= offset)
+        match self.find_from(home, from, offset) {
+            // the batch at the position that the index gives ends at or before the offset: this index lies
+            Ok(Some(place)) if from > 0 && place.position == from && place.base_offset > offset => {
+            }
+            Err(error) if from > 0 && error.is_corrupt() => {}
+            outcome => return outcome,
+        }
+        self.rebuild_indexes(home)?;
+        let from = self.position_before(home, offset)?;
+        self.find_from(home, from, offset)
     }
 
-    /// The first batch from `position` on that satisfies `is_wanted`.
-    fn find(
+    /// The first batch from `position` on that ends at or behind `offset`.
+    fn find_from(
         &mut self,
         home: &Home<D>,
         position: u32,
-        is_wanted: impl Fn(&Located) -> bool,
+        offset: Offset,
     ) -> Result<Option<BatchPlace>, StorageError> {
         if position == self.bytes {
             return Ok(None);
@@ -205,11 +217,33 @@ impl<D: Disk> Segment<D> {
         loop {
             match scanner.step().map_err(|source| read_error(source, path()))? {
                 Err(damage) => return Err(damaged(&path(), &damage)),
-                Ok(Some(batch)) if is_wanted(&batch) => return Ok(Some(batch.into())),
+                Ok(Some(batch)) if batch.header.last_offset() >= offset => {
+                    return Ok(Some(batch.into()));
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
             }
         }
+    }
+
+    /// Builds offset and time index from the log, whose checksums are not compared.
+    fn rebuild_indexes(&mut self, home: &Home<D>) -> Result<(), StorageError> {
+        let path = home.path(self.base_offset, Part::Log);
+        tracing::warn!(path = %path.display(), "its index is garbled and is built from the log again");
+        let txn = self.indexes.take().map(|indexes| indexes.txn);
+        for part in [Part::OffsetIndex, Part::TimeIndex] {
+            home.remove_if_there(&home.path(self.base_offset, part))?;
+        }
+        let mut indexes = Indexes::empty(self.base_offset);
+        indexes.txn = txn.unwrap_or_default();
+        self.indexes = Some(Box::new(indexes));
+        let file = self.file(home)?;
+        let mut scanner = Scanner::sweep(file.file(), 0, self.bytes);
+        let damage = |damage| damaged(&path, &damage);
+        while let Some(batch) = scanner.step().attempt("read", &path)?.map_err(damage)? {
+            self.index(home, &batch, REBUILT_INTERVAL_BYTES)?;
+        }
+        self.seal(home)
     }
 
     /// A position at or before the batch that holds `offset`, by the index.
