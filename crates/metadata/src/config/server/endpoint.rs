@@ -49,6 +49,17 @@ impl SecurityProtocol {
         }
     }
 
+    /// Kafka's id of it, as brokers register their endpoints with.
+    #[must_use]
+    pub const fn id(self) -> i16 {
+        match self {
+            Self::Plaintext => 0,
+            Self::Ssl => 1,
+            Self::SaslPlaintext => 2,
+            Self::SaslSsl => 3,
+        }
+    }
+
     fn from_name(name: &str) -> Option<Self> {
         [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl]
             .into_iter()
