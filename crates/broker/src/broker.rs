@@ -1,14 +1,26 @@
 //! Starting and stopping the whole server, in order.
 
+use crate::background::{Chores, Housekeeper, Intervals, checkpoints_of};
+use crate::controller::{
+    BrokerMembership, Controller, ControllerError, ControllerSettings, Membership,
+    MetadataLogSettings,
+};
+use crate::effects;
+use crate::fetch::Sessions;
 use crate::net::{self, BoundListener, ListenError, Reactors};
 use crate::node::Node;
+use crate::partition::{Partitions, now};
 use crate::settings::Settings;
+use crate::storage::{Storage, StorageStartError, random_id};
 use crate::telemetry::{self, HttpServer, Metrics};
+use metadata::image::{Endpoint, Image};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -20,6 +32,8 @@ pub struct Broker;
 #[derive(Debug)]
 pub enum StartError {
     Listen(ListenError),
+    Storage(StorageStartError),
+    Controller(ControllerError),
     Http { address: String, source: io::Error },
     Threads(io::Error),
 }
@@ -28,10 +42,12 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(error) => error.fmt(f),
+            Self::Storage(error) => error.fmt(f),
+            Self::Controller(error) => error.fmt(f),
             Self::Http { address, source } => {
                 write!(f, "cannot serve metrics on {address}: {source}")
             }
-            Self::Threads(error) => write!(f, "cannot start the network threads: {error}"),
+            Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
 }
@@ -44,34 +60,61 @@ impl From<ListenError> for StartError {
     }
 }
 
+impl From<StorageStartError> for StartError {
+    fn from(error: StorageStartError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<ControllerError> for StartError {
+    fn from(error: ControllerError) -> Self {
+        Self::Controller(error)
+    }
+}
+
 /// A server that answers requests until [`Running::shutdown`].
 pub struct Running {
     node: Arc<Node>,
     reactors: Arc<Reactors>,
     accepting: JoinHandle<()>,
+    housekeeper: Housekeeper,
     http: Option<HttpServer>,
     stop: watch::Sender<bool>,
     listeners: Vec<(Arc<str>, SocketAddr)>,
 }
 
 impl Broker {
-    /// Opens the listeners and serves.
+    /// Opens listeners and directories, takes the lead of the metadata, and serves.
     ///
     /// # Errors
     /// When a port, a thread or a directory cannot be had; nothing runs then.
     pub async fn start(settings: Settings) -> Result<Running, StartError> {
+        let settings = Arc::new(settings);
         let mut bound = Vec::new();
         for listener in &settings.network.listeners {
             bound.push(net::bind(listener, &settings.network.sockets).await?);
         }
         let listeners = addresses(&bound);
+        let storage = Storage::open(&settings.config.log_dirs, settings.node_id)?;
+        let partitions = Partitions::new(settings.node_id, storage.directories.clone());
+        let partitions = Arc::new(partitions);
+        let chores = Arc::new(Chores::default());
+        let membership = membership(&settings, &storage, &bound);
+        let controller = start_controller(&settings, membership, &partitions, &chores)?;
         let (stop, stopping) = watch::channel(false);
         let node = Arc::new(Node {
             settings,
+            cluster_id: storage.cluster_id,
+            controller,
+            partitions: Arc::clone(&partitions),
+            fetch_sessions: Sessions::default(),
             metrics: Metrics::default(),
             stopping,
             ready: AtomicBool::new(false),
         });
+        let intervals = intervals(&node.settings);
+        let housekeeper = Housekeeper::start(chores, partitions, storage.files, intervals)
+            .map_err(StartError::Threads)?;
         let http = start_http(&node).await?;
         let reactors = Reactors::start(&node, node.settings.network.reactors);
         let reactors = Arc::new(reactors.map_err(StartError::Threads)?);
@@ -79,7 +122,79 @@ impl Broker {
         let accept = net::accept_all(bound, Arc::clone(&reactors), limits, node.stopping.clone());
         let accepting = tokio::spawn(accept);
         node.ready.store(true, Ordering::Release);
-        Ok(Running { node, reactors, accepting, http, stop, listeners })
+        Ok(Running { node, reactors, accepting, housekeeper, http, stop, listeners })
+    }
+}
+
+/// Starts the controller; every image that it publishes is put into effect before it is answered.
+fn start_controller(
+    settings: &Arc<Settings>,
+    membership: Membership,
+    partitions: &Arc<Partitions>,
+    chores: &Arc<Chores>,
+) -> Result<Controller, ControllerError> {
+    let config = &settings.config;
+    let controller = ControllerSettings {
+        directory: PathBuf::from(&config.metadata_log_dir),
+        membership,
+        static_voters: config.quorum.voters.iter().map(|voter| voter.id).collect(),
+        decide: decide_settings(settings),
+        log: MetadataLogSettings::default(),
+    };
+    let (settings, partitions, chores) =
+        (Arc::clone(settings), Arc::clone(partitions), Arc::clone(chores));
+    let listener = move |old: &Image, new: &Arc<Image>| {
+        chores.remove(effects::apply(&partitions, &settings, old, new));
+    };
+    Controller::start(controller, Box::new(listener))
+}
+
+fn decide_settings(settings: &Settings) -> metadata::decide::Settings {
+    let number = |key| settings.config.value(key).as_i64().unwrap_or(1);
+    metadata::decide::Settings {
+        num_partitions: i32::try_from(number("num.partitions")).unwrap_or(1),
+        default_replication_factor: i16::try_from(number("default.replication.factor"))
+            .unwrap_or(1),
+        min_insync_replicas: usize::try_from(number("min.insync.replicas")).unwrap_or(1),
+        ..Default::default()
+    }
+}
+
+fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -> Membership {
+    let advertised = &settings.config.listeners.advertised;
+    let endpoint = |listener: &BoundListener| {
+        let told = advertised.iter().find(|told| told.name == *listener.name);
+        let host = told.and_then(|told| told.host.as_deref()).unwrap_or(&listener.host);
+        let port = told.map(|told| told.port).filter(|port| *port != 0).unwrap_or(listener.port);
+        Endpoint::new(&listener.name, host, port, told.map_or(0, |told| told.protocol.id()))
+    };
+    let is_controller = |name: &str| settings.config.listeners.is_controller(name);
+    let (controllers, brokers): (Vec<_>, Vec<_>) =
+        bound.iter().partition(|listener| is_controller(&listener.name));
+    Membership {
+        node: settings.node_id,
+        cluster_id: storage.cluster_id.clone(),
+        incarnation: random_id(),
+        broker: Some(BrokerMembership {
+            endpoints: brokers.into_iter().map(endpoint).collect(),
+            rack: settings.config.value("broker.rack").as_str().map(str::to_owned),
+            directories: storage.directories.iter().map(|directory| directory.id).collect(),
+        }),
+        controller_endpoints: controllers.into_iter().map(endpoint).collect(),
+        unstable_features: false,
+    }
+}
+
+fn intervals(settings: &Settings) -> Intervals {
+    let millis = |key| {
+        let number = settings.config.value(key).as_i64().unwrap_or_default();
+        Duration::from_millis(u64::try_from(number).unwrap_or_default())
+    };
+    Intervals {
+        tick: Duration::from_secs(1),
+        checkpoint: millis("log.flush.offset.checkpoint.interval.ms"),
+        retention: millis("log.retention.check.interval.ms"),
+        retention_delay: millis("log.initial.task.delay.ms"),
     }
 }
 
@@ -111,7 +226,8 @@ impl Running {
         self.http.as_ref().map(|http| http.address)
     }
 
-    /// Stops in order: no new connections, requests in progress answered, then everything closed.
+    /// Stops in order: no new connections, requests in progress answered, the logs closed and
+    /// marked clean.
     pub async fn shutdown(self) {
         self.node.ready.store(false, Ordering::Release);
         self.stop.send_replace(true);
@@ -122,11 +238,42 @@ impl Running {
         if let Some(http) = self.http {
             http.stopped().await;
         }
+        let (node, housekeeper) = (self.node, self.housekeeper);
+        let close = move || {
+            node.controller.stop();
+            housekeeper.stop();
+            close_logs(&node.partitions);
+        };
+        joined("closing", tokio::task::spawn_blocking(close).await);
     }
 }
 
 fn joined(what: &str, result: Result<(), tokio::task::JoinError>) {
     if let Err(error) = result {
         tracing::error!(what, %error, "a task of the server panicked");
+    }
+}
+
+/// Leaves every directory as a start without recovery wants it, unless a log cannot be closed.
+fn close_logs(partitions: &Partitions) {
+    let all = partitions.all();
+    for directory in partitions.directories() {
+        let here = all.iter().filter(|partition| Arc::ptr_eq(partition.directory(), directory));
+        let mut is_clean = true;
+        for partition in here {
+            let Some(mut log) = partition.log_if_open() else { continue };
+            if let Err(error) = log.close(now()) {
+                tracing::error!(?partition, %error, "cannot close a log: it will be recovered");
+                is_clean = false;
+            }
+        }
+        let stored = directory.store_checkpoints(&checkpoints_of(directory, &all));
+        if let Err(error) = stored {
+            tracing::error!(path = %directory.path.display(), %error, "cannot write checkpoints");
+            is_clean = false;
+        }
+        if is_clean && let Err(error) = directory.mark_clean() {
+            tracing::error!(path = %directory.path.display(), %error, "cannot mark it clean");
+        }
     }
 }

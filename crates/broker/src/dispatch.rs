@@ -16,18 +16,38 @@
 use crate::api;
 use crate::net::{ConnectionInfo, FileRange, Reply};
 use crate::node::Node;
+use crate::partition::Partition;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
+use types::ErrorCode;
 use wire::{ApiKey, DecodeError, EncodeError, Message, Reader, RequestHeader, Response};
 
 /// What a handler knows besides the request itself.
-#[allow(dead_code, reason = "each handler uses a part")]
 pub(crate) struct RequestContext<'a> {
     pub node: &'a Arc<Node>,
     pub connection: &'a ConnectionInfo,
     pub version: i16,
     pub client_id: Option<&'a str>,
+}
+
+impl RequestContext<'_> {
+    /// A partition that this node leads.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION` or `NOT_LEADER_OR_FOLLOWER`.
+    pub(crate) fn led_partition(
+        &self,
+        topic: &str,
+        index: i32,
+    ) -> Result<Arc<Partition>, ErrorCode> {
+        let topic = self.node.partitions.named(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let partition = topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        match partition.led_by(self.node.settings.node_id) {
+            Ok(_) => Ok(Arc::clone(partition)),
+            Err(_) => Err(ErrorCode::NotLeaderOrFollower),
+        }
+    }
 }
 
 /// Why a connection is closed instead of answered (rules 1 and 7).
@@ -49,6 +69,10 @@ pub(crate) enum Refusal {
         version: i16,
         source: DecodeError,
     },
+    /// A produce request that wants no answer failed: closing is the only way to say so.
+    UnacknowledgedError {
+        error: ErrorCode,
+    },
     /// The answer cannot be put in the version asked for: a defect of ours.
     Unencodable {
         api: ApiKey,
@@ -67,6 +91,9 @@ impl fmt::Display for Refusal {
             }
             Self::Malformed { api, version, source } => {
                 write!(f, "cannot read {} version {version}: {source}", api.name())
+            }
+            Self::UnacknowledgedError { error } => {
+                write!(f, "a produce request with acks=0 failed with {}", error.name())
             }
             Self::Unencodable { api, version, source } => {
                 write!(f, "cannot write the answer to {} version {version}: {source}", api.name())
@@ -164,17 +191,20 @@ macro_rules! typed {
     }};
 }
 
-/// The hot APIs by hand, all others boxed, so that a connection's task stays small.
+/// Produce and Fetch by hand; all others boxed, so that a connection's task stays small.
 macro_rules! routes {
     ($($key:ident => $module:ident,)*) => {
-        /// Every API of [`route`] that is not one of the hot ones.
-        pub(crate) const ROUTED: &[ApiKey] = &[$(ApiKey::$key,)*];
+        /// Every API that this server answers.
+        pub(crate) const ADVERTISED: &[ApiKey] =
+            &[ApiKey::Produce, ApiKey::Fetch, $(ApiKey::$key,)*];
 
         async fn route(
             context: &RequestContext<'_>,
             mut exchange: Exchange<'_>,
         ) -> Result<Option<Reply>, Refusal> {
             match exchange.api {
+                ApiKey::Produce => produce(context, exchange).await,
+                ApiKey::Fetch => fetch(context, exchange).await,
                 $(ApiKey::$key => {
                     Box::pin(async move { typed!(context, exchange, api::$module::answer) }).await
                 })*
@@ -185,5 +215,36 @@ macro_rules! routes {
 }
 
 routes! {
+    ListOffsets => list_offsets,
+    Metadata => metadata,
     ApiVersions => api_versions,
+    DeleteRecords => delete_records,
+    OffsetForLeaderEpoch => offset_for_leader_epoch,
+    DescribeLogDirs => describe_log_dirs,
+    DescribeProducers => describe_producers,
+}
+
+async fn produce(
+    context: &RequestContext<'_>,
+    mut exchange: Exchange<'_>,
+) -> Result<Option<Reply>, Refusal> {
+    let request: wire::ProduceRequest<'_> = exchange.decode()?;
+    let acks = request.acks;
+    let response = api::produce::answer(context, request).await;
+    if acks != api::produce::ACKS_NONE {
+        return exchange.encode(&response, Vec::new());
+    }
+    match api::produce::first_error(&response) {
+        None => Ok(None),
+        Some(error) => Err(Refusal::UnacknowledgedError { error }),
+    }
+}
+
+async fn fetch(
+    context: &RequestContext<'_>,
+    mut exchange: Exchange<'_>,
+) -> Result<Option<Reply>, Refusal> {
+    let request = exchange.decode()?;
+    let fetched = api::fetch::answer(context, request).await;
+    exchange.encode(&fetched.response, fetched.ranges)
 }

@@ -1,15 +1,22 @@
 //! The broker's shell: connections, dispatch, one file an API (a crate because of the runtime that it walls in).
 
 mod api;
+mod background;
 mod broker;
+mod cluster;
 mod config;
 pub mod controller;
 mod dispatch;
+mod effects;
+mod fetch;
 mod net;
 mod node;
+mod partition;
 mod settings;
+mod storage;
 mod telemetry;
 
 pub use broker::{Broker, Running, StartError};
 pub use net::{ConnectionLimits, ListenError, ListenerSettings, SocketSettings};
 pub use settings::{NetworkSettings, Settings};
+pub use storage::StorageStartError;

@@ -1,13 +1,21 @@
 //! What every request handler shares: this node's rooms, built once at the start.
 
+use crate::controller::Controller;
+use crate::fetch::Sessions;
+use crate::partition::Partitions;
 use crate::settings::Settings;
 use crate::telemetry::Metrics;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
 
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
+    pub cluster_id: String,
+    pub controller: Controller,
+    pub partitions: Arc<Partitions>,
+    pub fetch_sessions: Sessions,
     pub metrics: Metrics,
     /// Turns true when the server begins to stop: whoever waits for long ends its wait.
     pub stopping: watch::Receiver<bool>,

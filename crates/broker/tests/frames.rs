@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Client, address, settings, start};
+use broker::Settings;
+use common::Server;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -31,7 +32,7 @@ fn bare_frame(key: i16, version: i16, correlation_id: i32) -> Vec<u8> {
 
 #[tokio::test]
 async fn bytes_that_are_no_request_close_the_connection_and_nothing_else() {
-    let server = start(settings()).await;
+    let server = Server::start().await;
     let huge = (100 * 1024 * 1024 + 1_i32).to_be_bytes().to_vec();
     let mut with_trailing = bare_frame(18, 0, 1);
     with_trailing[3] += 3;
@@ -51,37 +52,37 @@ async fn bytes_that_are_no_request_close_the_connection_and_nothing_else() {
     ];
     for (what, bytes) in cases {
         eprintln!("{what}");
-        let mut client = Client::connect(&server).await;
+        let mut client = server.connect().await;
         client.send_bytes(&bytes).await;
         client.assert_closed().await;
     }
-    let mut client = Client::connect(&server).await;
+    let mut client = server.connect().await;
     assert_eq!(client.call(&api_versions(), 3).await.error_code, 0);
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn a_peer_that_stops_half_way_disturbs_nobody() {
-    let server = start(settings()).await;
+    let server = Server::start().await;
     let whole = bare_frame(18, 0, 7);
     for sent in 0..whole.len() {
-        let mut half = Client::connect(&server).await;
+        let mut half = server.connect().await;
         half.send_bytes(&whole[..sent]).await;
         drop(half);
     }
-    let mut slow = Client::connect(&server).await;
+    let mut slow = server.connect().await;
     for byte in &whole {
         slow.send_bytes(&[*byte]).await;
         tokio::task::yield_now().await;
     }
     assert_eq!(slow.receive().await[..4], 7_i32.to_be_bytes());
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_their_order() {
-    let server = start(settings()).await;
-    let mut client = Client::connect(&server).await;
+    let server = Server::start().await;
+    let mut client = server.connect().await;
     let mut bytes = Vec::new();
     for id in 0..500 {
         bytes.extend(bare_frame(18, 0, id));
@@ -92,13 +93,13 @@ async fn pipelined_requests_are_answered_in_their_order() {
     for id in 0..500_i32 {
         assert_eq!(client.receive().await[..4], id.to_be_bytes());
     }
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
-    let server = start(settings()).await;
-    let mut client = Client::connect(&server).await;
+    let server = Server::start().await;
+    let mut client = server.connect().await;
     client.send_bytes(&bare_frame(18, 99, 5)).await;
     let frame = client.receive().await;
     assert_eq!(frame[..4], 5_i32.to_be_bytes());
@@ -108,13 +109,13 @@ async fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
     assert_eq!((only.api_key, only.min_version, only.max_version), (18, 0, 5));
     // The connection goes on.
     assert_eq!(client.call(&api_versions(), 5).await.error_code, 0);
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn api_versions_lists_what_is_answered_in_every_version() {
-    let server = start(settings()).await;
-    let mut client = Client::connect(&server).await;
+    let server = Server::start().await;
+    let mut client = server.connect().await;
     for version in 0..=5 {
         let response = client.call(&api_versions(), version).await;
         assert_eq!(response.error_code, 0);
@@ -124,18 +125,19 @@ async fn api_versions_lists_what_is_answered_in_every_version() {
     let nameless = ApiVersionsRequest { client_software_name: "a b".into(), ..api_versions() };
     let response = client.call(&nameless, 3).await;
     assert_eq!(response.error_code, types::ErrorCode::InvalidRequest.code());
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn silent_connections_are_closed_and_speaking_ones_are_not() {
-    let mut settings = settings();
-    settings.network.connection_idle_max = Some(Duration::from_millis(150));
-    let server = start(settings).await;
-    let mut silent = Client::connect(&server).await;
-    let mut half = Client::connect(&server).await;
+    let change = |settings: &mut Settings| {
+        settings.network.connection_idle_max = Some(Duration::from_millis(150));
+    };
+    let server = Server::start_changed(&[], change).await;
+    let mut silent = server.connect().await;
+    let mut half = server.connect().await;
     half.send_bytes(&[0, 0]).await;
-    let mut speaking = Client::connect(&server).await;
+    let mut speaking = server.connect().await;
     let closing = async {
         silent.assert_closed().await;
         half.assert_closed().await;
@@ -149,46 +151,48 @@ async fn silent_connections_are_closed_and_speaking_ones_are_not() {
         () = closing => {}
         () = speak => {}
     }
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn an_address_may_have_as_many_connections_as_the_limit_says() {
-    let mut settings = settings();
-    settings.network.connection_limits.connections_per_ip_max = 2;
-    let server = start(settings).await;
-    let mut first = Client::connect(&server).await;
+    let change = |settings: &mut Settings| {
+        settings.network.connection_limits.connections_per_ip_max = 2;
+    };
+    let server = Server::start_changed(&[], change).await;
+    let mut first = server.connect().await;
     first.call(&api_versions(), 3).await;
-    let mut second = Client::connect(&server).await;
+    let mut second = server.connect().await;
     second.call(&api_versions(), 3).await;
-    Client::connect(&server).await.assert_closed().await;
+    server.connect().await.assert_closed().await;
     first.call(&api_versions(), 3).await;
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn connections_above_the_limit_wait_until_one_leaves() {
-    let mut settings = settings();
-    settings.network.connection_limits.connections_max = 1;
-    let server = start(settings).await;
-    let mut first = Client::connect(&server).await;
+    let change = |settings: &mut Settings| {
+        settings.network.connection_limits.connections_max = 1;
+    };
+    let server = Server::start_changed(&[], change).await;
+    let mut first = server.connect().await;
     first.call(&api_versions(), 3).await;
-    let mut second = Client::connect(&server).await;
+    let mut second = server.connect().await;
     let id = second.send(&api_versions(), 3).await;
     first.call(&api_versions(), 3).await;
     drop(first);
     assert_eq!(second.receive().await[..4], id.to_be_bytes());
-    server.shutdown().await;
+    server.stop().await;
 }
 
 #[tokio::test]
 async fn shutdown_closes_idle_connections_and_the_port() {
-    let server = start(settings()).await;
-    let address = address(&server);
+    let server = Server::start().await;
+    let address = server.address();
     let mut idle = TcpStream::connect(address).await.unwrap();
-    let mut used = Client::connect(&server).await;
+    let mut used = server.connect().await;
     used.call(&api_versions(), 3).await;
-    server.shutdown().await;
+    server.stop().await;
     assert_eq!(idle.read(&mut [0; 8]).await.unwrap_or(0), 0);
     used.assert_closed().await;
     assert!(TcpStream::connect(address).await.is_err());
@@ -196,11 +200,12 @@ async fn shutdown_closes_idle_connections_and_the_port() {
 
 #[tokio::test]
 async fn metrics_and_health_are_served_on_their_own_port() {
-    let mut settings = settings();
-    settings.network.http = Some("127.0.0.1:0".into());
-    let server = start(settings).await;
-    Client::connect(&server).await.call(&api_versions(), 3).await;
-    let address = server.http_address().expect("the HTTP port is open");
+    let change = |settings: &mut Settings| {
+        settings.network.http = Some("127.0.0.1:0".into());
+    };
+    let server = Server::start_changed(&[], change).await;
+    server.connect().await.call(&api_versions(), 3).await;
+    let address = server.running().http_address().expect("the HTTP port is open");
     for (path, expected) in [
         ("/livez", "ok"),
         ("/readyz", "ready"),
@@ -214,5 +219,5 @@ async fn metrics_and_health_are_served_on_their_own_port() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert!(answer.contains(expected), "{answer}");
     }
-    server.shutdown().await;
+    server.stop().await;
 }

@@ -1,7 +1,7 @@
 //! ApiVersions: what this server answers, in which versions, and which features it has.
 
 use super::versions;
-use crate::dispatch::{ROUTED, RequestContext};
+use crate::dispatch::{ADVERTISED, RequestContext};
 use types::ErrorCode;
 use wire::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use wire::{ApiKey, ApiVersionsRequest};
@@ -20,7 +20,7 @@ pub(crate) async fn answer<'a>(
         return refused(ErrorCode::InvalidRequest);
     }
     ApiVersionsResponse {
-        api_keys: ROUTED.iter().copied().filter_map(advertised).collect(),
+        api_keys: ADVERTISED.iter().copied().filter_map(advertised).collect(),
         ..Default::default()
     }
 }

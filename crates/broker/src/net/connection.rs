@@ -24,7 +24,7 @@ pub(crate) struct ConnectionInfo {
 }
 
 /// More waiting bytes than this are sent before the next request is looked at.
-const COALESCED_BYTES_MAX: usize = 64 * 1024;
+const COALESCED_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why a connection ended otherwise than by its peer's or the server's wish.
 #[derive(Debug)]

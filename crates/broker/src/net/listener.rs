@@ -68,6 +68,8 @@ impl std::error::Error for ListenError {
 #[derive(Debug)]
 pub(crate) struct BoundListener {
     pub name: Arc<str>,
+    /// As in the settings; what clients are told unless `advertised.listeners` says otherwise.
+    pub host: String,
     pub port: u16,
     sockets: Vec<TcpListener>,
 }
@@ -92,6 +94,7 @@ pub(crate) async fn bind(
         .map_err(|error| failed(format!("{}:{}", settings.host, settings.port), error))?;
     let mut bound = BoundListener {
         name: settings.name.as_str().into(),
+        host: settings.host.clone(),
         port: settings.port,
         sockets: Vec::new(),
     };

@@ -4,9 +4,9 @@
 //! cache to the socket without passing through this process; whoever plans it makes sure that its
 //! pages are in memory, because `sendfile` would otherwise stop the whole reactor.
 
+use log::{OpenFile, RealFile};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use wire::WritePlan;
 /// Bytes of a file that a response contains.
 #[derive(Clone, Debug)]
 pub(crate) struct FileRange {
-    pub file: Arc<File>,
+    pub file: Arc<OpenFile<RealFile>>,
     pub position: u64,
-    pub bytes: usize,
+    pub bytes: u64,
 }
 
 /// One response, ready to be sent. `ranges` is what the plan's cuts index.
@@ -40,7 +40,7 @@ struct Insert {
 pub(super) struct Outbox {
     bytes: Vec<u8>,
     inserts: Vec<Insert>,
-    ranged_bytes: usize,
+    ranged_bytes: u64,
 }
 
 /// Larger encodings are freed behind a flush, so that one big answer does not stay for ever.
@@ -52,8 +52,8 @@ impl Outbox {
     }
 
     /// Bytes waiting to be sent, ranges included.
-    pub(super) fn pending(&self) -> usize {
-        self.bytes.len() + self.ranged_bytes
+    pub(super) fn pending(&self) -> u64 {
+        self.bytes.len() as u64 + self.ranged_bytes
     }
 
     /// A vector to encode the next response into: this outbox's own while it is empty.
@@ -75,7 +75,7 @@ impl Outbox {
         for cut in &reply.plan.cuts {
             let slot = usize::try_from(cut.index).ok().and_then(|index| ranges.get_mut(index));
             let range = slot.and_then(Option::take).expect("a plan cuts each of its ranges once");
-            assert_eq!(u64::from(cut.bytes), range.bytes as u64, "cut and range differ in length");
+            assert_eq!(u64::from(cut.bytes), range.bytes, "cut and range differ in length");
             self.ranged_bytes += range.bytes;
             self.inserts.push(Insert { at: base + cut.at, range });
         }
@@ -120,8 +120,11 @@ async fn send_range(stream: &TcpStream, range: &FileRange) -> io::Result<()> {
     let mut position = range.position;
     let mut left = range.bytes;
     while left > 0 {
-        let send =
-            || rustix::fs::sendfile(stream.as_fd(), range.file.as_fd(), Some(&mut position), left);
+        let send = || {
+            let most = usize::try_from(left).unwrap_or(usize::MAX);
+            let file = range.file.file();
+            rustix::fs::sendfile(stream.as_fd(), file.as_fd(), Some(&mut position), most)
+        };
         let sent = when_writable(stream, send).await?;
         if sent == 0 {
             // The response's length is already out: the connection cannot be saved.
@@ -130,7 +133,7 @@ async fn send_range(stream: &TcpStream, range: &FileRange) -> io::Result<()> {
                 format!("{left} bytes of a planned range are behind the end of the segment"),
             ));
         }
-        left -= sent;
+        left = left.saturating_sub(sent as u64);
     }
     Ok(())
 }

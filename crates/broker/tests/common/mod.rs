@@ -1,32 +1,87 @@
 //! A server of this process and a client that sends whatever bytes a test wants.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use broker::{Broker, ListenerSettings, Running, Settings};
+use broker::{Broker, Running, Settings};
+use metadata::config::{Assignments, ServerConfig};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use wire::{Message, Request};
+use wire::metadata_request::MetadataRequestTopic;
+use wire::{Message, MetadataRequest, Request};
 
 /// No answer of a healthy server takes so long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const LISTENER: &str = "PLAINTEXT";
 
-/// Settings on a free port of the loopback.
-pub fn settings() -> Settings {
-    let mut settings = Settings::default();
-    settings.network.listeners =
-        vec![ListenerSettings { name: LISTENER.into(), host: "127.0.0.1".into(), port: 0 }];
-    settings
+/// Settings on free ports of the loopback, with a directory of their own.
+pub fn settings_in(folder: &Path, properties: &[(&str, &str)]) -> Settings {
+    let mut all: Assignments = Assignments::new();
+    all.insert("listeners".into(), "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0".into());
+    for (key, value) in properties {
+        all.insert((*key).into(), (*value).into());
+    }
+    let folder = folder.to_str().expect("a path of UTF-8");
+    let config = ServerConfig::single_node(folder, &all).expect("valid properties");
+    Settings::from_config(config).expect("what this build can do")
 }
 
-pub async fn start(settings: Settings) -> Running {
-    Broker::start(settings).await.expect("the server starts")
+/// A server whose directory goes with it.
+pub struct Server {
+    running: Option<Running>,
+    folder: TempDir,
 }
 
-pub fn address(server: &Running) -> SocketAddr {
-    server.address(LISTENER).expect("the listener is open")
+impl Server {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(properties: &[(&str, &str)]) -> Self {
+        Self::start_changed(properties, |_| {}).await
+    }
+
+    pub async fn start_changed(
+        properties: &[(&str, &str)],
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = settings_in(folder.path(), properties);
+        change(&mut settings);
+        let running = Broker::start(settings).await.expect("the server starts");
+        Self { running: Some(running), folder }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().expect("it runs until it is stopped")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.running().address(LISTENER).expect("the listener is open")
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.address()).await
+    }
+
+    pub async fn stop(mut self) {
+        self.running.take().expect("it runs").shutdown().await;
+    }
+
+    /// Stops, and starts on the same directory.
+    pub async fn restart(mut self, properties: &[(&str, &str)]) -> Self {
+        self.running.take().expect("it runs").shutdown().await;
+        let settings = settings_in(self.folder.path(), properties);
+        self.running = Some(Broker::start(settings).await.expect("the server starts again"));
+        self
+    }
 }
 
 /// A connection that speaks frames.
@@ -36,9 +91,19 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn connect(server: &Running) -> Self {
-        let stream = TcpStream::connect(address(server)).await.expect("the server accepts");
+    pub async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the server accepts");
         Self { stream, next_correlation_id: 0 }
+    }
+
+    /// Has a topic created by asking for its metadata; returns its id.
+    pub async fn auto_create(&mut self, topic: &str) -> types::TopicId {
+        let wanted =
+            MetadataRequestTopic { name: Some(topic.to_owned().into()), ..Default::default() };
+        let request = MetadataRequest { topics: Some(vec![wanted]), ..Default::default() };
+        let response = self.call(&request, 12).await;
+        assert_eq!(response.topics[0].error_code, 0, "{topic} cannot be created");
+        response.topics[0].topic_id
     }
 
     pub async fn send_bytes(&mut self, bytes: &[u8]) {

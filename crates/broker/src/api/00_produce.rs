@@ -1,0 +1,265 @@
+//! Produce: validate each partition's batch, append it, answer with its offset.
+
+use crate::dispatch::RequestContext;
+use crate::partition::{EndsSeen, Leader, Partition, Topic, Waiter, now};
+use log::{Appended, LogError, Origin};
+use metadata::is_internal_topic;
+use record::{Rejection, Rules, TimestampType, ValidBatch, with_scratch};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use types::{ErrorCode, Offset, TimestampMs};
+use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use wire::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    ProduceResponse, TopicProduceResponse,
+};
+
+const FIRST_VERSION_WITH_ZSTD: i16 = 7;
+const FIRST_VERSION_WITH_LEADERS: i16 = 10;
+const FIRST_VERSION_WITH_IDS: i16 = 13;
+
+const ACKS_ALL: i16 = -1;
+const ACKS_LEADER: i16 = 1;
+/// The client wants no answer: what goes wrong can only be told by closing the connection.
+pub(crate) const ACKS_NONE: i16 = 0;
+
+/// Kafka's own console and tools may repair internal topics under this client id.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
+/// Why a partition took nothing.
+#[derive(Debug, Default)]
+struct Refused {
+    code: ErrorCode,
+    message: Option<String>,
+    records: Vec<BatchIndexAndErrorMessage<'static>>,
+    leader: Option<Leader>,
+}
+
+/// What is the same for all partitions of a request.
+struct Terms {
+    acks: i16,
+    zstd_allowed: bool,
+    internal_allowed: bool,
+    deadline: Instant,
+    now: TimestampMs,
+}
+
+pub(crate) async fn answer<'a>(
+    context: &RequestContext<'_>,
+    request: ProduceRequest<'a>,
+) -> ProduceResponse<'a> {
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let terms = Terms {
+        acks: request.acks,
+        zstd_allowed: context.version >= FIRST_VERSION_WITH_ZSTD,
+        internal_allowed: context.client_id == Some(ADMIN_CLIENT_ID),
+        deadline: Instant::now() + timeout,
+        now: now(),
+    };
+    let mut responses = Vec::with_capacity(request.topic_data.len());
+    let mut leaders = Vec::new();
+    for topic in request.topic_data {
+        responses.push(append_to_topic(context, &terms, topic, &mut leaders).await);
+    }
+    let node_endpoints = context.endpoints_of(&leaders).map(|endpoint| NodeEndpoint {
+        node_id: endpoint.node.0,
+        host: endpoint.host.into(),
+        port: endpoint.port,
+        rack: endpoint.rack.map(Cow::Owned),
+    });
+    ProduceResponse { responses, node_endpoints: node_endpoints.collect(), ..Default::default() }
+}
+
+/// The first error in a response.
+pub(crate) fn first_error(response: &ProduceResponse<'_>) -> Option<ErrorCode> {
+    let partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    let codes = partitions.map(|partition| ErrorCode::from_wire(partition.error_code));
+    codes.into_iter().find(|code| *code != ErrorCode::None)
+}
+
+async fn append_to_topic<'a>(
+    context: &RequestContext<'_>,
+    terms: &Terms,
+    topic: TopicProduceData<'a>,
+    leaders: &mut Vec<Leader>,
+) -> TopicProduceResponse<'a> {
+    let found = find_topic(context, terms, &topic);
+    let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
+    for data in topic.partition_data {
+        let outcome = match &found {
+            Ok(found) => append_to_partition(context, terms, found, &data).await,
+            Err(code) => Err((*code).into()),
+        };
+        partition_responses.push(match outcome {
+            Ok(appended) => appended,
+            Err(mut refused) => {
+                refused.leader.take_if(|_| context.version < FIRST_VERSION_WITH_LEADERS);
+                leaders.extend(refused.leader);
+                refused.into_response(data.index)
+            }
+        });
+    }
+    TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses }
+}
+
+fn find_topic(
+    context: &RequestContext<'_>,
+    terms: &Terms,
+    topic: &TopicProduceData<'_>,
+) -> Result<Arc<Topic>, ErrorCode> {
+    let partitions = &context.node.partitions;
+    let found = match context.version >= FIRST_VERSION_WITH_IDS {
+        true => partitions.with_id(topic.topic_id).ok_or(ErrorCode::UnknownTopicId)?,
+        false => partitions.named(&topic.name).ok_or(ErrorCode::UnknownTopicOrPartition)?,
+    };
+    match is_internal_topic(&found.facts.name) && !terms.internal_allowed {
+        true => Err(ErrorCode::InvalidTopicException),
+        false => Ok(found),
+    }
+}
+
+async fn append_to_partition(
+    context: &RequestContext<'_>,
+    terms: &Terms,
+    topic: &Topic,
+    data: &PartitionProduceData<'_>,
+) -> Result<PartitionProduceResponse<'static>, Refused> {
+    if !matches!(terms.acks, ACKS_ALL | ACKS_LEADER | ACKS_NONE) {
+        return Err(ErrorCode::InvalidRequiredAcks.into());
+    }
+    let partition = topic.partition(data.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let epoch = partition.led_by(context.node.settings.node_id)?;
+    if terms.acks == ACKS_ALL && !partition.has_enough_in_sync() {
+        return Err(ErrorCode::NotEnoughReplicas.into());
+    }
+    let rules = topic.facts.rules.load_full();
+    let batch = validated(data, &rules.records, terms)?;
+    let log = partition.log().await?;
+    let (appended, ends) = log.append(&batch, Origin::Client, epoch, terms.now)?;
+    if terms.acks == ACKS_ALL && ends.high_watermark <= appended.last_offset {
+        committed(partition, appended.last_offset, terms.deadline).await?;
+    }
+    let is_stamped = rules.records.timestamp_type == TimestampType::LogAppendTime;
+    Ok(accepted(data.index, &appended, ends, is_stamped))
+}
+
+/// The partition's one batch, if the topic takes it. A transactional one is refused: there is no
+/// coordinator that could ever end the transaction.
+fn validated<'a>(
+    data: &'a PartitionProduceData<'_>,
+    rules: &Rules,
+    terms: &Terms,
+) -> Result<ValidBatch<'a>, Refused> {
+    let bytes = data.records.as_slice().unwrap_or_default();
+    let batch = with_scratch(|scratch| match terms.zstd_allowed {
+        true => record::validate(bytes, rules, terms.now, scratch),
+        false => {
+            let rules = Rules { zstd_allowed: false, ..rules.clone() };
+            record::validate(bytes, &rules, terms.now, scratch)
+        }
+    })?;
+    match batch.header().attributes.is_transactional() {
+        true => Err(ErrorCode::InvalidTxnState.into()),
+        false => Ok(batch),
+    }
+}
+
+/// Waits until every in-sync replica has `offset` (acks=all).
+async fn committed(
+    partition: &Arc<Partition>,
+    offset: Offset,
+    deadline: Instant,
+) -> Result<(), Refused> {
+    let waiter = Arc::new(Waiter::default());
+    loop {
+        partition.await_move(&waiter);
+        if partition.ends().await?.high_watermark > offset {
+            break;
+        }
+        if tokio::time::timeout_at(deadline, waiter.woken()).await.is_err() {
+            partition.forget(&waiter);
+            return Err(ErrorCode::RequestTimedOut.into());
+        }
+    }
+    partition.forget(&waiter);
+    match partition.has_enough_in_sync() {
+        true => Ok(()),
+        false => Err(ErrorCode::NotEnoughReplicasAfterAppend.into()),
+    }
+}
+
+fn accepted(
+    index: i32,
+    appended: &Appended,
+    ends: EndsSeen,
+    is_stamped: bool,
+) -> PartitionProduceResponse<'static> {
+    let log_append_time_ms = match is_stamped || appended.is_duplicate {
+        true => appended.max_timestamp.0,
+        false => TimestampMs::NONE.0,
+    };
+    PartitionProduceResponse {
+        index,
+        base_offset: appended.base_offset.0,
+        log_append_time_ms,
+        log_start_offset: ends.log_start.0,
+        ..Default::default()
+    }
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, ..Self::default() }
+    }
+}
+
+impl From<Leader> for Refused {
+    fn from(leader: Leader) -> Self {
+        let code = ErrorCode::NotLeaderOrFollower;
+        Self { code, leader: Some(leader), ..Self::default() }
+    }
+}
+
+impl From<LogError> for Refused {
+    fn from(error: LogError) -> Self {
+        if matches!(error, LogError::DiskFull(_) | LogError::Storage(_)) {
+            tracing::error!(%error, "cannot append");
+        }
+        Self { code: error.code(), message: Some(error.to_string()), ..Self::default() }
+    }
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        let of_record = |record: record::RecordRejection| BatchIndexAndErrorMessage {
+            batch_index: record.index,
+            batch_index_error_message: record.message.map(Cow::Owned),
+        };
+        Self {
+            code: rejection.code,
+            message: Some(rejection.message),
+            records: rejection.record_errors.into_iter().map(of_record).collect(),
+            leader: None,
+        }
+    }
+}
+
+impl Refused {
+    fn into_response(self, index: i32) -> PartitionProduceResponse<'static> {
+        let leader = self.leader.map(|leader| LeaderIdAndEpoch {
+            leader_id: leader.id.0,
+            leader_epoch: leader.epoch.0,
+        });
+        PartitionProduceResponse {
+            index,
+            error_code: self.code.code(),
+            base_offset: -1,
+            record_errors: self.records,
+            error_message: self.message.map(Cow::Owned),
+            current_leader: leader.unwrap_or_default(),
+            ..Default::default()
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Fetch: read what there is, or wait until there is enough; the records go from file to socket.
+
+use crate::dispatch::RequestContext;
+use crate::fetch::{self, Budget, FIRST_VERSION_WITH_IDS, Followed, Reading, Want};
+use crate::net::FileRange;
+use crate::partition::{Leader, Waiter};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use types::ErrorCode;
+use wire::Records;
+use wire::fetch_request::FetchRequest;
+use wire::fetch_response::{
+    AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch,
+    NodeEndpoint, PartitionData,
+};
+
+const FIRST_VERSION_WITH_LEADERS: i16 = 12;
+const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
+
+/// `fetch.max.bytes` of Kafka's broker: no answer is larger, whatever the client asks for.
+const RESPONSE_BYTES_MAX: i32 = 55 * 1024 * 1024;
+
+const READ_COMMITTED: i8 = 1;
+
+/// An answer, and the file ranges that its records are.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub response: FetchResponse<'static>,
+    pub ranges: Vec<FileRange>,
+}
+
+pub(crate) async fn answer(context: &RequestContext<'_>, request: FetchRequest<'_>) -> Fetched {
+    let sessions = &context.node.fetch_sessions;
+    let begun = sessions.begin(&request, context.version, std::time::Instant::now());
+    let mut fetching = match begun {
+        Ok(fetching) => fetching,
+        Err(code) => {
+            let response = FetchResponse { error_code: code.code(), ..Default::default() };
+            return Fetched { response, ranges: Vec::new() };
+        }
+    };
+    let want = Want {
+        committed_only: request.isolation_level == READ_COMMITTED,
+        by_id: context.version >= FIRST_VERSION_WITH_IDS,
+    };
+    let readings = read_enough(context, &request, &mut fetching.followed, want).await;
+    let mut answer = Answer {
+        version: context.version,
+        is_incremental: fetching.is_incremental,
+        topics: Vec::new(),
+        ranges: Vec::new(),
+        leaders: Vec::new(),
+    };
+    for (followed, reading) in fetching.followed.iter_mut().zip(readings) {
+        answer.add(followed, reading).await;
+    }
+    let Answer { topics, ranges, leaders, .. } = answer;
+    move_read_behind(&mut fetching.followed, &topics, fetching.is_incremental);
+    sessions.end(fetching.session_id, fetching.followed);
+    let response = FetchResponse {
+        session_id: fetching.session_id,
+        responses: topics,
+        node_endpoints: node_endpoints(context, &leaders),
+        ..Default::default()
+    };
+    Fetched { response, ranges }
+}
+
+/// Reads until there are `min_bytes`, an error, or no more time.
+async fn read_enough(
+    context: &RequestContext<'_>,
+    request: &FetchRequest<'_>,
+    followed: &mut [Followed],
+    want: Want,
+) -> Vec<Reading> {
+    let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0);
+    let is_enough = |readings: &[Reading]| {
+        readings.is_empty()
+            || readings.iter().map(Reading::bytes).sum::<usize>() >= bytes_min
+            || readings.iter().any(Reading::is_urgent)
+    };
+    let readings = read_all(context, request, followed, want).await;
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    if wait.is_zero() || is_enough(&readings) {
+        return readings;
+    }
+    drop(readings);
+    let deadline = Instant::now() + wait;
+    let waiter = Arc::new(Waiter::default());
+    let mut stopping = context.node.stopping.clone();
+    let readings = loop {
+        for partition in followed.iter().filter_map(|followed| followed.partition.as_ref()) {
+            partition.await_move(&waiter);
+        }
+        let readings = read_all(context, request, followed, want).await;
+        if is_enough(&readings) {
+            break readings;
+        }
+        tokio::select! {
+            biased;
+            () = waiter.woken() => {}
+            () = tokio::time::sleep_until(deadline) => break readings,
+            _ = stopping.wait_for(|stop| *stop) => break readings,
+        }
+    };
+    for partition in followed.iter().filter_map(|followed| followed.partition.as_ref()) {
+        partition.forget(&waiter);
+    }
+    readings
+}
+
+async fn read_all(
+    context: &RequestContext<'_>,
+    request: &FetchRequest<'_>,
+    followed: &mut [Followed],
+    want: Want,
+) -> Vec<Reading> {
+    let bytes_max = request.max_bytes.clamp(0, RESPONSE_BYTES_MAX);
+    let mut budget =
+        Budget { bytes_left: usize::try_from(bytes_max).unwrap_or(0), is_untouched: true };
+    let mut readings = Vec::with_capacity(followed.len());
+    for partition in followed {
+        let reading = fetch::read(&context.node.partitions, partition, want, &mut budget).await;
+        readings.push(reading);
+    }
+    readings
+}
+
+/// What was read moves to the end of its session, so that others come first the next time.
+fn move_read_behind(
+    followed: &mut Vec<Followed>,
+    answered: &[FetchableTopicResponse<'_>],
+    is_incremental: bool,
+) {
+    let has_records = |data: &PartitionData<'_>| !data.records.is_empty();
+    let any = answered.iter().flat_map(|topic| &topic.partitions).any(has_records);
+    if !is_incremental || !any {
+        return;
+    }
+    let (read, unread): (Vec<_>, Vec<_>) =
+        std::mem::take(followed).into_iter().partition(|partition| partition.was_read);
+    followed.extend(unread);
+    followed.extend(read);
+}
+
+/// The response while it grows.
+struct Answer {
+    version: i16,
+    is_incremental: bool,
+    topics: Vec<FetchableTopicResponse<'static>>,
+    ranges: Vec<FileRange>,
+    leaders: Vec<Leader>,
+}
+
+impl Answer {
+    async fn add(&mut self, followed: &mut Followed, reading: Reading) {
+        let mut data = PartitionData {
+            partition_index: followed.index,
+            high_watermark: -1,
+            preferred_read_replica: -1,
+            records: Records::from(Vec::new()),
+            ..Default::default()
+        };
+        followed.was_read = false;
+        let is_telling = match reading {
+            Reading::Refused { code, leader } => {
+                self.refuse(&mut data, code, leader);
+                followed.tell_error();
+                true
+            }
+            Reading::Diverged { ends, end } => {
+                data.diverging_epoch =
+                    EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 };
+                set_ends(&mut data, followed, ends);
+                true
+            }
+            Reading::Read { ends, slice, aborted } => {
+                data.aborted_transactions = aborted.map(|aborted| {
+                    let entry = |txn: log::AbortedTxn| AbortedTransaction {
+                        producer_id: txn.producer_id.0,
+                        first_offset: txn.first_offset.0,
+                    };
+                    aborted.into_iter().map(entry).collect()
+                });
+                let has_moved = set_ends(&mut data, followed, ends);
+                let has_records = slice.is_some();
+                if let Some(slice) = slice {
+                    followed.was_read = true;
+                    data.records = self.cut(followed, slice).await;
+                }
+                has_moved || has_records
+            }
+        };
+        if is_telling || !self.is_incremental {
+            self.push(followed, data);
+        }
+    }
+
+    fn refuse(&mut self, data: &mut PartitionData<'_>, code: ErrorCode, leader: Option<Leader>) {
+        data.error_code = code.code();
+        if let Some(leader) = leader.filter(|_| self.version >= FIRST_VERSION_WITH_LEADERS) {
+            data.current_leader =
+                LeaderIdAndEpoch { leader_id: leader.id.0, leader_epoch: leader.epoch.0 };
+            self.leaders.push(leader);
+        }
+    }
+
+    /// Makes a file range of what was read; its pages are in memory then.
+    async fn cut(
+        &mut self,
+        followed: &Followed,
+        slice: log::Slice<log::RealFile>,
+    ) -> Records<'static> {
+        let index = u32::try_from(self.ranges.len()).expect("less partitions than 2^32");
+        let bytes = slice.bytes;
+        let range =
+            FileRange { file: slice.file, position: slice.position, bytes: u64::from(bytes) };
+        if let Some(partition) = &followed.partition {
+            fetch::warm(&partition.directory().pool, &range).await;
+        }
+        self.ranges.push(range);
+        Records::Range { index, bytes }
+    }
+
+    /// Appends to the topic at the end, or begins another.
+    fn push(&mut self, followed: &Followed, data: PartitionData<'static>) {
+        let is_same = |topic: &&mut FetchableTopicResponse<'_>| {
+            topic.topic_id == followed.topic_id && *topic.topic == *followed.topic
+        };
+        if let Some(topic) = self.topics.last_mut().filter(is_same) {
+            topic.partitions.push(data);
+            return;
+        }
+        self.topics.push(FetchableTopicResponse {
+            topic: Cow::Owned(followed.topic.to_string()),
+            topic_id: followed.topic_id,
+            partitions: vec![data],
+        });
+    }
+}
+
+/// Fills in the ends; whether they differ from what the session has told.
+fn set_ends(
+    data: &mut PartitionData<'_>,
+    followed: &mut Followed,
+    ends: crate::partition::EndsSeen,
+) -> bool {
+    data.high_watermark = ends.high_watermark.0;
+    data.last_stable_offset = ends.last_stable.0;
+    data.log_start_offset = ends.log_start.0;
+    followed.tell(ends.high_watermark.0, ends.log_start.0)
+}
+
+fn node_endpoints(context: &RequestContext<'_>, leaders: &[Leader]) -> Vec<NodeEndpoint<'static>> {
+    if context.version < FIRST_VERSION_WITH_ENDPOINTS {
+        return Vec::new();
+    }
+    let endpoint = |endpoint: crate::cluster::BrokerEndpoint| NodeEndpoint {
+        node_id: endpoint.node.0,
+        host: Cow::Owned(endpoint.host),
+        port: endpoint.port,
+        rack: endpoint.rack.map(Cow::Owned),
+    };
+    context.endpoints_of(leaders).map(endpoint).collect()
+}

@@ -1,0 +1,148 @@
+//! ListOffsets: where a partition begins, ends, or held a given time.
+
+use crate::dispatch::RequestContext;
+use crate::fetch::epoch_error;
+use crate::partition::{LogGuard, Partition};
+use log::TimestampedOffset;
+use std::sync::Arc;
+use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
+use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
+use wire::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
+};
+
+/// Timestamps below zero have meanings of their own.
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// The first version that knows each of them.
+const FIRST_VERSION: [(i64, i16); 4] =
+    [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9), (EARLIEST_PENDING_UPLOAD, 11)];
+
+/// A consumer's id in place of a replica's; -2 is a debugging consumer.
+const CONSUMER: i32 = -1;
+const READ_COMMITTED: i8 = 1;
+
+/// Where reading may go up to.
+#[derive(Clone, Copy)]
+enum Bound {
+    LogEnd,
+    HighWatermark,
+    LastStable,
+}
+
+pub(crate) async fn answer<'a>(
+    context: &RequestContext<'_>,
+    request: ListOffsetsRequest<'a>,
+) -> ListOffsetsResponse<'a> {
+    let bound = match (request.replica_id, request.isolation_level) {
+        (CONSUMER, READ_COMMITTED) => Bound::LastStable,
+        (CONSUMER, _) => Bound::HighWatermark,
+        (_, _) => Bound::LogEnd,
+    };
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for wanted in &topic.partitions {
+            let found = find(context, &topic.name, wanted, bound).await;
+            partitions.push(response(wanted.partition_index, found));
+        }
+        topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+    }
+    ListOffsetsResponse { topics, ..Default::default() }
+}
+
+/// Nothing found is not an error: offset and timestamp are -1 then (rule 28).
+fn response(
+    partition_index: i32,
+    found: Result<Option<TimestampedOffset>, ErrorCode>,
+) -> ListOffsetsPartitionResponse {
+    match found {
+        Ok(Some(found)) => ListOffsetsPartitionResponse {
+            partition_index,
+            timestamp: found.timestamp.0,
+            offset: found.offset.0,
+            leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::NONE).0,
+            ..Default::default()
+        },
+        Ok(None) => ListOffsetsPartitionResponse { partition_index, ..Default::default() },
+        Err(code) => ListOffsetsPartitionResponse {
+            partition_index,
+            error_code: code.code(),
+            ..Default::default()
+        },
+    }
+}
+
+async fn find(
+    context: &RequestContext<'_>,
+    topic: &str,
+    wanted: &ListOffsetsPartition,
+    bound: Bound,
+) -> Result<Option<TimestampedOffset>, ErrorCode> {
+    let first_version = FIRST_VERSION.iter().find(|(time, _)| *time == wanted.timestamp);
+    if first_version.is_some_and(|(_, version)| context.version < *version) {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    let partition = context.led_partition(topic, wanted.partition_index)?;
+    let current = LeaderEpoch(wanted.current_leader_epoch);
+    if let Some(code) = epoch_error(current, partition.leader().epoch) {
+        return Err(code);
+    }
+    match wanted.timestamp {
+        LATEST => {
+            let log = partition.log().await?;
+            Ok(at(upper(&log, bound), log.latest_epoch()))
+        }
+        EARLIEST | EARLIEST_LOCAL => {
+            let log = partition.log().await?;
+            let start = log.start_offset();
+            Ok(at(start, log.epoch_at(start)))
+        }
+        // Nothing is tiered: nothing was uploaded, and nothing waits for that.
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(None),
+        MAX_TIMESTAMP => search(&partition, bound, |log| log.max_timestamp()).await,
+        time if time >= 0 => {
+            search(&partition, bound, move |log| log.offset_for_timestamp(TimestampMs(time))).await
+        }
+        _ => Err(ErrorCode::UnsupportedVersion),
+    }
+}
+
+fn at(offset: Offset, leader_epoch: Option<LeaderEpoch>) -> Option<TimestampedOffset> {
+    Some(TimestampedOffset { offset, timestamp: TimestampMs::NONE, leader_epoch })
+}
+
+fn upper(log: &LogGuard<'_>, bound: Bound) -> Offset {
+    let ends = log.ends();
+    match bound {
+        Bound::LogEnd => ends.log_end,
+        Bound::HighWatermark => ends.high_watermark,
+        Bound::LastStable => ends.last_stable,
+    }
+}
+
+/// Searches by time on a thread that may block: batches are read from the file, cold or not.
+async fn search(
+    partition: &Arc<Partition>,
+    bound: Bound,
+    look: impl FnOnce(&mut LogGuard<'_>) -> Result<Option<TimestampedOffset>, log::LogError>
+    + Send
+    + 'static,
+) -> Result<Option<TimestampedOffset>, ErrorCode> {
+    let searched = Arc::clone(partition);
+    let work = move || {
+        let mut log = searched.open()?;
+        let found = look(&mut log).map_err(|error| {
+            tracing::error!(partition = ?searched, %error, "cannot search by time");
+            error.code()
+        })?;
+        Ok(found.filter(|found| found.offset < upper(&log, bound)))
+    };
+    let found = partition.directory().pool.run(work).await;
+    found.unwrap_or(Err(ErrorCode::KafkaStorageError))
+}

@@ -1,0 +1,33 @@
+//! The checkpoint files of each directory: how far each log is on disk, where it begins, how far
+//! it is replicated.
+
+use crate::partition::{Checkpoints, LogDirectory, Partition, Partitions};
+use std::sync::Arc;
+
+pub(super) fn store(partitions: &Partitions) {
+    let all = partitions.all();
+    for directory in partitions.directories() {
+        let checkpoints = checkpoints_of(directory, &all);
+        if let Err(error) = directory.store_checkpoints(&checkpoints) {
+            tracing::error!(path = %directory.path.display(), %error, "cannot write checkpoints");
+        }
+    }
+}
+
+/// What the open logs of a directory have to say; the closed ones keep what stands there.
+pub(crate) fn checkpoints_of(
+    directory: &Arc<LogDirectory>,
+    partitions: &[Arc<Partition>],
+) -> Checkpoints {
+    let mut checkpoints = Checkpoints::default();
+    let is_here = |partition: &&Arc<Partition>| Arc::ptr_eq(partition.directory(), directory);
+    for partition in partitions.iter().filter(is_here) {
+        let Some(log) = partition.log_if_open() else { continue };
+        let key = (partition.topic.name.to_string(), types::Partition(partition.index));
+        let ends = log.ends();
+        checkpoints.recovery_points.insert(key.clone(), log.recovery_point());
+        checkpoints.start_offsets.insert(key.clone(), ends.log_start);
+        checkpoints.high_watermarks.insert(key, ends.high_watermark);
+    }
+    checkpoints
+}

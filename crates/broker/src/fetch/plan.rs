@@ -1,0 +1,194 @@
+//! One pass over the partitions of a fetch: what each may read, within the request's budget.
+
+use super::Followed;
+use crate::partition::{EndsSeen, Leader, Partition, Partitions};
+use log::{AbortedTxn, EpochEnd, LogError, RealFile, Slice};
+use std::sync::Arc;
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
+
+/// What a client may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Want {
+    /// Only what no open transaction could take back (`read_committed`).
+    pub committed_only: bool,
+    /// Whether topics are named by id.
+    pub by_id: bool,
+}
+
+/// How many bytes the answer may still take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    pub bytes_left: usize,
+    /// Until something was read, one batch may be larger than every limit (KIP-74, rule 23).
+    pub is_untouched: bool,
+}
+
+/// What became of one partition in a pass.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    Refused {
+        code: ErrorCode,
+        leader: Option<Leader>,
+    },
+    /// The client's log has gone another way than this one (KIP-320).
+    Diverged {
+        ends: EndsSeen,
+        end: EpochEnd,
+    },
+    Read {
+        ends: EndsSeen,
+        slice: Option<Slice<RealFile>>,
+        aborted: Option<Vec<AbortedTxn>>,
+    },
+}
+
+impl Reading {
+    /// Bytes of records.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Read { slice: Some(slice), .. } => bytes_of(slice),
+            Self::Read { slice: None, .. } | Self::Refused { .. } | Self::Diverged { .. } => 0,
+        }
+    }
+
+    /// Whether the client must hear of it at once.
+    pub(crate) fn is_urgent(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Diverged { .. })
+    }
+}
+
+pub(crate) fn bytes_of(slice: &Slice<RealFile>) -> usize {
+    usize::try_from(slice.bytes).unwrap_or(usize::MAX)
+}
+
+/// Reads one partition. The log is opened if need be; nothing else waits.
+pub(crate) async fn read(
+    partitions: &Partitions,
+    followed: &mut Followed,
+    want: Want,
+    budget: &mut Budget,
+) -> Reading {
+    match try_read(partitions, followed, want, budget).await {
+        Ok(reading) => reading,
+        Err(refused) => {
+            followed.partition = None;
+            Reading::Refused { code: refused.code, leader: refused.leader }
+        }
+    }
+}
+
+struct Refused {
+    code: ErrorCode,
+    leader: Option<Leader>,
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, leader: None }
+    }
+}
+
+impl From<LogError> for Refused {
+    fn from(error: LogError) -> Self {
+        if matches!(error, LogError::DiskFull(_) | LogError::Storage(_)) {
+            tracing::error!(%error, "cannot read");
+        }
+        error.code().into()
+    }
+}
+
+async fn try_read(
+    partitions: &Partitions,
+    followed: &mut Followed,
+    want: Want,
+    budget: &mut Budget,
+) -> Result<Reading, Refused> {
+    let partition = find(partitions, followed, want)?;
+    check_leadership(&partition, partitions.node(), followed.current_leader_epoch)?;
+    let ends = partition.ends().await?;
+    if followed.last_fetched_epoch != LeaderEpoch::NONE {
+        let log = partition.log().await?;
+        if let Some(end) = divergence(followed, log.epoch_end_offset(followed.last_fetched_epoch)) {
+            return Ok(Reading::Diverged { ends, end });
+        }
+    }
+    let from = followed.fetch_offset;
+    if from < ends.log_start || from > ends.log_end {
+        return Err(ErrorCode::OffsetOutOfRange.into());
+    }
+    let upper = if want.committed_only { ends.last_stable } else { ends.high_watermark };
+    let no_aborted = want.committed_only.then(Vec::new);
+    let is_spent = budget.bytes_left == 0 && !budget.is_untouched;
+    if from >= upper || is_spent {
+        return Ok(Reading::Read { ends, slice: None, aborted: no_aborted });
+    }
+    let partition_max = usize::try_from(followed.bytes_max).unwrap_or(0);
+    let bytes_max = u32::try_from(partition_max.min(budget.bytes_left)).unwrap_or(u32::MAX);
+    let mut log = partition.log().await?;
+    let slice = log.read(from, bytes_max, upper, budget.is_untouched)?;
+    let aborted = match (&slice, want.committed_only) {
+        (Some(_), true) => Some(log.aborted_transactions(from, upper)?),
+        (None, true) => no_aborted,
+        (_, false) => None,
+    };
+    if let Some(slice) = &slice {
+        budget.bytes_left = budget.bytes_left.saturating_sub(bytes_of(slice));
+        budget.is_untouched = false;
+    }
+    Ok(Reading::Read { ends, slice, aborted })
+}
+
+/// The partition, remembered over the requests of a session.
+fn find(
+    partitions: &Partitions,
+    followed: &mut Followed,
+    want: Want,
+) -> Result<Arc<Partition>, Refused> {
+    if let Some(partition) = &followed.partition
+        && !partition.is_gone()
+    {
+        return Ok(Arc::clone(partition));
+    }
+    let (topic, code) = match want.by_id {
+        true => (partitions.with_id(followed.topic_id), ErrorCode::UnknownTopicId),
+        false => (partitions.named(&followed.topic), ErrorCode::UnknownTopicOrPartition),
+    };
+    let topic = topic.ok_or(code)?;
+    let found = topic.partition(followed.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    followed.partition = Some(Arc::clone(found));
+    Ok(Arc::clone(found))
+}
+
+fn check_leadership(
+    partition: &Partition,
+    node: NodeId,
+    current_epoch: LeaderEpoch,
+) -> Result<(), Refused> {
+    let refused = |code, leader| Err(Refused { code, leader: Some(leader) });
+    let epoch = match partition.led_by(node) {
+        Ok(epoch) => epoch,
+        Err(leader) => return refused(ErrorCode::NotLeaderOrFollower, leader),
+    };
+    match epoch_error(current_epoch, epoch) {
+        Some(code) => refused(code, partition.leader()),
+        None => Ok(()),
+    }
+}
+
+/// What a client's idea of the leader epoch is answered with (rule 26).
+pub(crate) fn epoch_error(current: LeaderEpoch, ours: LeaderEpoch) -> Option<ErrorCode> {
+    match current {
+        LeaderEpoch::NONE => None,
+        epoch if epoch < ours => Some(ErrorCode::FencedLeaderEpoch),
+        epoch if epoch > ours => Some(ErrorCode::UnknownLeaderEpoch),
+        _ => None,
+    }
+}
+
+/// Where the client's log must be cut, if it is not a beginning of this one.
+fn divergence(followed: &Followed, known: Option<EpochEnd>) -> Option<EpochEnd> {
+    let unknown = EpochEnd { epoch: LeaderEpoch::NONE, end_offset: Offset(-1) };
+    let known = known.unwrap_or(unknown);
+    let is_other = known.epoch < followed.last_fetched_epoch;
+    (is_other || known.end_offset < followed.fetch_offset).then_some(known)
+}

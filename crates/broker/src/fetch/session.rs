@@ -1,0 +1,236 @@
+//! Fetch sessions (KIP-227): what a client follows, so that its requests name only what changes.
+//!
+//! ```text
+//! session id, epoch in the request     meaning
+//!   0,  -1                             no session: the request names everything, every time
+//!   *,   0                             a full request that asks for a session; an old one ends
+//!   id, -1                             a full request that ends the session
+//!   id, n > 0                          changes to the session; n counts up, from 2^31-1 to 1
+//! ```
+//!
+//! While a request is answered its session's partitions are lent to it, so that nothing is copied
+//! and no lock is held while it waits.
+
+use super::followed::Followed;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use types::{ErrorCode, TopicId};
+use wire::fetch_request::{FetchRequest, FetchTopic, ForgottenTopic};
+
+/// `max.incremental.fetch.session.cache.slots`.
+pub(crate) const SESSIONS_MAX: usize = 1000;
+
+/// A session unused for so long, or older than this and smaller than a newcomer, may be evicted.
+const EVICTION: Duration = Duration::from_secs(120);
+
+const EPOCH_INITIAL: i32 = 0;
+const EPOCH_FINAL: i32 = -1;
+
+/// Requests from this version on name topics by id.
+pub(crate) const FIRST_VERSION_WITH_IDS: i16 = 13;
+
+/// What a request fetches, and what its answer has to say about a session.
+#[derive(Debug)]
+pub(crate) struct Fetching {
+    /// The partitions in the order in which they are read.
+    pub followed: Vec<Followed>,
+    /// Which session the answer belongs to; 0 for none.
+    pub session_id: i32,
+    /// Whether the answer leaves out partitions that have nothing to tell.
+    pub is_incremental: bool,
+}
+
+#[derive(Debug)]
+struct Session {
+    epoch: i32,
+    uses_ids: bool,
+    created: Instant,
+    used: Instant,
+    size: usize,
+    /// `None` while a request has them.
+    followed: Option<Vec<Followed>>,
+}
+
+/// All sessions of this broker.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    sessions: Mutex<HashMap<i32, Session>>,
+    seed: RandomState,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { sessions: Mutex::default(), seed: RandomState::new() }
+    }
+}
+
+impl Sessions {
+    /// Finds out what a request fetches.
+    ///
+    /// # Errors
+    /// The code that the whole answer shall bear, with session id 0.
+    pub(crate) fn begin(
+        &self,
+        request: &FetchRequest<'_>,
+        version: i16,
+        now: Instant,
+    ) -> Result<Fetching, ErrorCode> {
+        let (id, epoch) = (request.session_id, request.session_epoch);
+        let uses_ids = version >= FIRST_VERSION_WITH_IDS;
+        match epoch {
+            EPOCH_INITIAL | EPOCH_FINAL => {
+                let mut sessions = self.sessions();
+                if id != 0 {
+                    sessions.remove(&id);
+                }
+                let followed = named(&request.topics);
+                let wants_session = epoch == EPOCH_INITIAL && !followed.is_empty();
+                let session_id =
+                    match wants_session && make_room(&mut sessions, followed.len(), now) {
+                        true => self.create(&mut sessions, uses_ids, followed.len(), now),
+                        false => 0,
+                    };
+                Ok(Fetching { followed, session_id, is_incremental: false })
+            }
+            _ => self.go_on(request, uses_ids, now),
+        }
+    }
+
+    fn go_on(
+        &self,
+        request: &FetchRequest<'_>,
+        uses_ids: bool,
+        now: Instant,
+    ) -> Result<Fetching, ErrorCode> {
+        let id = request.session_id;
+        let mut sessions = self.sessions();
+        let session = sessions.get_mut(&id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
+        if session.epoch != request.session_epoch {
+            return Err(ErrorCode::InvalidFetchSessionEpoch);
+        }
+        if session.uses_ids != uses_ids {
+            return Err(ErrorCode::FetchSessionTopicIdError);
+        }
+        let lent = session.followed.take().ok_or(ErrorCode::InvalidFetchSessionEpoch)?;
+        let followed = changed(lent, &request.topics, &request.forgotten_topics_data);
+        session.epoch = next_epoch(session.epoch);
+        session.used = now;
+        session.size = followed.len();
+        if followed.is_empty() {
+            sessions.remove(&id);
+            return Ok(Fetching { followed, session_id: 0, is_incremental: false });
+        }
+        Ok(Fetching { followed, session_id: id, is_incremental: true })
+    }
+
+    /// Gives a session its partitions back once the request is answered.
+    pub(crate) fn end(&self, session_id: i32, followed: Vec<Followed>) {
+        if session_id == 0 {
+            return;
+        }
+        if let Some(session) = self.sessions().get_mut(&session_id) {
+            session.followed = Some(followed);
+        }
+    }
+
+    fn create(
+        &self,
+        sessions: &mut HashMap<i32, Session>,
+        uses_ids: bool,
+        size: usize,
+        now: Instant,
+    ) -> i32 {
+        let id = self.unused_id(sessions, now);
+        let epoch = next_epoch(EPOCH_INITIAL);
+        let session = Session { epoch, uses_ids, created: now, used: now, size, followed: None };
+        sessions.insert(id, session);
+        id
+    }
+
+    /// An id that another client cannot guess.
+    fn unused_id(&self, sessions: &HashMap<i32, Session>, now: Instant) -> i32 {
+        for attempt in 0_u32.. {
+            let bytes = self.seed.hash_one((now, sessions.len(), attempt)).to_be_bytes();
+            let [a, b, c, d, ..] = bytes;
+            let id = i32::from_be_bytes([a & 0x7f, b, c, d]);
+            if id != 0 && !sessions.contains_key(&id) {
+                return id;
+            }
+        }
+        unreachable!("there are more ids than sessions")
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<i32, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn next_epoch(epoch: i32) -> i32 {
+    epoch.checked_add(1).unwrap_or(1)
+}
+
+/// Evicts the longest unused session, if that is allowed, or the smallest of the old ones that are
+/// smaller than the newcomer.
+fn make_room(sessions: &mut HashMap<i32, Session>, size: usize, now: Instant) -> bool {
+    if sessions.len() < SESSIONS_MAX {
+        return true;
+    }
+    let is_old = |at: Instant| now.saturating_duration_since(at) >= EVICTION;
+    let stale = sessions
+        .iter()
+        .filter(|(_, session)| is_old(session.used))
+        .min_by_key(|(_, session)| session.used);
+    let smaller = || {
+        sessions
+            .iter()
+            .filter(|(_, session)| is_old(session.created) && session.size < size)
+            .min_by_key(|(_, session)| session.size)
+    };
+    let Some(id) = stale.or_else(smaller).map(|(id, _)| *id) else { return false };
+    sessions.remove(&id);
+    true
+}
+
+fn named(topics: &[FetchTopic<'_>]) -> Vec<Followed> {
+    let mut followed = Vec::with_capacity(topics.iter().map(|topic| topic.partitions.len()).sum());
+    for topic in topics {
+        let name = std::sync::Arc::<str>::from(&*topic.topic);
+        for partition in &topic.partitions {
+            followed.push(Followed::new(&name, topic.topic_id, partition));
+        }
+    }
+    followed
+}
+
+type Key = (std::sync::Arc<str>, TopicId, i32);
+
+/// The session's partitions with those of the request in place or added, and the forgotten gone.
+fn changed(
+    mut followed: Vec<Followed>,
+    topics: &[FetchTopic<'_>],
+    forgotten: &[ForgottenTopic<'_>],
+) -> Vec<Followed> {
+    if topics.is_empty() && forgotten.is_empty() {
+        return followed;
+    }
+    if !forgotten.is_empty() {
+        followed.retain(|partition| !forgotten.iter().any(|topic| partition.is_in(topic)));
+    }
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    if topics.iter().map(|topic| topic.partitions.len()).sum::<usize>() > 1 {
+        places = followed.iter().map(Followed::key).zip(0..).collect();
+    }
+    for update in named(topics) {
+        let place = match places.is_empty() {
+            true => followed.iter().position(|known| known.is_same(&update)),
+            false => places.get(&update.key()).copied(),
+        };
+        match place {
+            Some(place) => followed[place].update(update),
+            None => followed.push(update),
+        }
+    }
+    followed
+}

@@ -1,0 +1,224 @@
+//! Every partition that this broker holds, by topic name and by topic id.
+//!
+//! ```text
+//!   shard = hash(name) or topic id
+//!   ArcSwap<HashMap<name, Topic>> x SHARDS        Topic ─▶ [Partition, Partition, …]
+//!   ArcSwap<HashMap<id,   Topic>> x SHARDS
+//! ```
+//!
+//! A lookup takes no lock and hashes once. A change copies one shard of each map, so that ten
+//! thousand topics cost little more to create than ten.
+
+use super::{LogDirectory, Partition, Topic, TopicFacts, TopicRules};
+use arc_swap::{ArcSwap, Guard};
+use metadata::image::{self, Changes, TopicChange};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use types::{DirectoryId, NodeId, TopicId};
+
+const SHARDS: usize = 64;
+
+type Shard<K> = ArcSwap<HashMap<K, Arc<Topic>>>;
+
+/// A map whose readers take no lock.
+#[derive(Debug)]
+struct Index<K> {
+    seed: RandomState,
+    shards: Box<[Shard<K>]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Partitions {
+    node: NodeId,
+    directories: Vec<Arc<LogDirectory>>,
+    next_directory: AtomicUsize,
+    by_name: Index<Arc<str>>,
+    by_id: Index<TopicId>,
+    /// Held while the maps change; readers do not need it.
+    changing: Mutex<()>,
+}
+
+impl<K: Eq + Hash + Clone> Index<K> {
+    fn new() -> Self {
+        Self { seed: RandomState::new(), shards: (0..SHARDS).map(|_| Shard::default()).collect() }
+    }
+
+    fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &Shard<K> {
+        let hash = usize::try_from(self.seed.hash_one(key) % SHARDS as u64);
+        &self.shards[hash.expect("a shard's number is small")]
+    }
+
+    fn get<Q>(&self, key: &Q) -> Option<Arc<Topic>>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let shard: Guard<Arc<HashMap<K, Arc<Topic>>>> = self.shard(key).load();
+        shard.get(key).cloned()
+    }
+
+    fn change(&self, key: &K, topic: Option<Arc<Topic>>) {
+        let shard = self.shard(key);
+        let mut map = HashMap::clone(&shard.load());
+        match topic {
+            Some(topic) => map.insert(key.clone(), topic),
+            None => map.remove(key),
+        };
+        shard.store(Arc::new(map));
+    }
+
+    fn all(&self) -> Vec<Arc<Topic>> {
+        self.shards
+            .iter()
+            .flat_map(|shard| shard.load().values().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+}
+
+impl Partitions {
+    /// # Panics
+    /// Without a directory.
+    pub(crate) fn new(node: NodeId, directories: Vec<Arc<LogDirectory>>) -> Self {
+        assert!(!directories.is_empty(), "a broker has a log directory");
+        Self {
+            node,
+            directories,
+            next_directory: AtomicUsize::new(0),
+            by_name: Index::new(),
+            by_id: Index::new(),
+            changing: Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn directories(&self) -> &[Arc<LogDirectory>] {
+        &self.directories
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Topic>> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn with_id(&self, id: TopicId) -> Option<Arc<Topic>> {
+        self.by_id.get(&id)
+    }
+
+    /// Every topic, in no order.
+    pub(crate) fn topics(&self) -> Vec<Arc<Topic>> {
+        self.by_id.all()
+    }
+
+    /// Every partition that this broker holds, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Partition>> {
+        let of = |topic: Arc<Topic>| topic.partitions.iter().flatten().cloned().collect::<Vec<_>>();
+        self.topics().into_iter().flat_map(of).collect()
+    }
+
+    /// Does what the difference between two images asks for. `rules` resolves a topic's configs.
+    /// Returns the partitions that were deleted; their files are still there.
+    pub(crate) fn apply(
+        &self,
+        changes: &Changes,
+        rules: impl Fn(&str) -> TopicRules,
+    ) -> Vec<Arc<Partition>> {
+        let _changing = self.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut deleted = Vec::new();
+        for change in changes.topics.values() {
+            if let TopicChange::Deleted(topic) = change {
+                deleted.extend(self.delete(topic));
+            }
+        }
+        for change in changes.topics.values() {
+            match change {
+                TopicChange::Created(topic) => self.create(topic, rules(&topic.name)),
+                TopicChange::Changed { topic, partitions } => self.update(topic, partitions),
+                TopicChange::Deleted(_) => {}
+            }
+        }
+        deleted
+    }
+
+    /// Puts a topic's configs in force.
+    pub(crate) fn set_rules(&self, name: &str, rules: TopicRules) {
+        let Some(topic) = self.named(name) else { return };
+        topic.facts.rules.store(Arc::new(rules));
+        for partition in topic.partitions.iter().flatten() {
+            partition.refresh_config();
+        }
+    }
+
+    fn create(&self, described: &image::Topic, rules: TopicRules) {
+        let facts = TopicFacts {
+            id: described.id,
+            name: Arc::clone(&described.name),
+            rules: ArcSwap::from_pointee(rules),
+        };
+        let topic = Topic { facts: Arc::new(facts), partitions: Box::default() };
+        self.put(self.with_partitions(&topic, described));
+    }
+
+    fn update(&self, described: &image::Topic, changed: &[i32]) {
+        let Some(topic) = self.with_id(described.id) else { return };
+        for index in changed {
+            let state = described.partitions.get(index);
+            if let (Some(partition), Some(state)) = (topic.partition(*index), state) {
+                partition.set_state(state);
+            }
+        }
+        if topic.partitions.len() < described.partitions.len() {
+            self.put(self.with_partitions(&topic, described));
+        }
+    }
+
+    /// The topic with a slot for each partition of the image; those that exist stay.
+    fn with_partitions(&self, topic: &Topic, described: &image::Topic) -> Topic {
+        let slot = |(index, state): (&i32, &Arc<image::PartitionState>)| {
+            if let Some(partition) = topic.partition(*index) {
+                return Some(Arc::clone(partition));
+            }
+            let directory = self.directory(&topic.facts.name, *index, state)?;
+            Some(Arc::new(Partition::new(Arc::clone(&topic.facts), *index, state, directory)))
+        };
+        let partitions = described.partitions.iter().map(slot).collect();
+        Topic { facts: Arc::clone(&topic.facts), partitions }
+    }
+
+    /// Where a replica of this node lives: where its folder is, where the image says, or in turn.
+    fn directory(
+        &self,
+        topic: &str,
+        index: i32,
+        state: &image::PartitionState,
+    ) -> Option<Arc<LogDirectory>> {
+        let assigned: DirectoryId = state.directory_of(self.node)?;
+        let holds = |directory: &&Arc<LogDirectory>| directory.holds(topic, index);
+        let is_assigned = |directory: &&Arc<LogDirectory>| directory.id == assigned;
+        let turn = || {
+            let turn = self.next_directory.fetch_add(1, Ordering::Relaxed);
+            self.directories.get(turn % self.directories.len())
+        };
+        let directories = &self.directories;
+        let found = directories.iter().find(holds).or_else(|| directories.iter().find(is_assigned));
+        found.or_else(turn).cloned()
+    }
+
+    fn put(&self, topic: Topic) {
+        let topic = Arc::new(topic);
+        self.by_id.change(&topic.facts.id, Some(Arc::clone(&topic)));
+        self.by_name.change(&topic.facts.name, Some(Arc::clone(&topic)));
+    }
+
+    fn delete(&self, described: &image::Topic) -> Vec<Arc<Partition>> {
+        let Some(topic) = self.with_id(described.id) else { return Vec::new() };
+        self.by_id.change(&described.id, None);
+        self.by_name.change(&described.name, None);
+        let deleted: Vec<_> = topic.partitions.iter().flatten().cloned().collect();
+        deleted.iter().for_each(|partition| partition.retire());
+        deleted
+    }
+}

@@ -1,0 +1,75 @@
+//! What a topic's configs make of its records and logs.
+
+use log::LogConfig;
+use metadata::config::{TimestampType, TopicCompression, TopicConfig};
+use record::{Codec, Compression, Rules};
+
+/// The rules of one topic; replaced as a whole when its configs change.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TopicRules {
+    pub records: Rules,
+    pub log: LogConfig,
+    /// `min.insync.replicas`.
+    pub in_sync_min: usize,
+    /// Whether `cleanup.policy` lists `delete`, so that records may be deleted on request.
+    pub is_deletable: bool,
+}
+
+impl TopicRules {
+    /// `producer_id_expiration_ms` is the broker's, for all topics.
+    pub(crate) fn new(config: &TopicConfig, producer_id_expiration_ms: i64) -> Self {
+        Self {
+            records: record_rules(config),
+            log: log_config(config, producer_id_expiration_ms),
+            in_sync_min: usize::try_from(config.replication.min_insync_replicas).unwrap_or(1),
+            is_deletable: config.cleanup.delete,
+        }
+    }
+}
+
+fn record_rules(config: &TopicConfig) -> Rules {
+    let records = &config.records;
+    Rules {
+        batch_bytes_max: usize::try_from(records.max_message_bytes).unwrap_or(0),
+        inflated_bytes_max: usize::try_from(records.max_decompressed_bytes).unwrap_or(0),
+        zstd_allowed: true,
+        compacted: config.cleanup.compact,
+        timestamp_type: match records.timestamp_type {
+            TimestampType::CreateTime => record::TimestampType::CreateTime,
+            TimestampType::LogAppendTime => record::TimestampType::LogAppendTime,
+        },
+        timestamp_before_ms_max: records.timestamp_before_max_ms,
+        timestamp_after_ms_max: records.timestamp_after_max_ms,
+        compression: codec(records.compression),
+    }
+}
+
+fn codec(compression: TopicCompression) -> Option<Codec> {
+    match compression {
+        TopicCompression::Producer => None,
+        TopicCompression::Uncompressed => Some(Codec::NONE),
+        TopicCompression::Gzip(level) => Some(Codec::with_level(Compression::Gzip, level)),
+        TopicCompression::Snappy => Some(Codec::new(Compression::Snappy)),
+        TopicCompression::Lz4(level) => Some(Codec::with_level(Compression::Lz4, level)),
+        TopicCompression::Zstd(level) => Some(Codec::with_level(Compression::Zstd, level)),
+    }
+}
+
+fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
+    let (segment, cleanup) = (&config.segment, &config.cleanup);
+    let bytes = |value: i32| u32::try_from(value).unwrap_or(0);
+    LogConfig {
+        segment_bytes: bytes(segment.bytes),
+        segment_ms: segment.ms,
+        segment_jitter_ms: segment.jitter_ms,
+        segment_index_bytes: bytes(segment.index_bytes),
+        index_interval_bytes: bytes(segment.index_interval_bytes),
+        retention_ms: cleanup.retention_ms,
+        retention_bytes: cleanup.retention_bytes,
+        cleanup_delete: cleanup.delete,
+        flush_messages: segment.flush_messages,
+        flush_ms: segment.flush_ms,
+        file_delete_delay_ms: cleanup.file_delete_delay_ms,
+        producer_id_expiration_ms,
+    }
+}

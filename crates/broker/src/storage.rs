@@ -1,0 +1,155 @@
+//! The log directories at the start: made, locked, identified, formatted if they are empty.
+
+use crate::partition::LogDirectory;
+use log::{FileCache, LogDir, MetaProperties, RealDisk, StorageError};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use types::{DirectoryId, NodeId, Uuid};
+
+/// Segment files that are open at a time, over all logs.
+const OPEN_FILES_MAX: usize = 4096;
+
+/// The directories of this node, locked for this process.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    pub cluster_id: String,
+    pub directories: Vec<Arc<LogDirectory>>,
+    pub files: FileCache<log::RealFile>,
+}
+
+/// Why the server cannot use its directories.
+#[derive(Debug)]
+pub enum StorageStartError {
+    Directory { path: PathBuf, source: io::Error },
+    InUse { path: PathBuf },
+    Files(StorageError),
+    OtherNode { path: PathBuf, found: NodeId, expected: NodeId },
+    OtherCluster { path: PathBuf, found: String, expected: String },
+    SameId { path: PathBuf, id: DirectoryId },
+}
+
+impl fmt::Display for StorageStartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory { path, source } => {
+                write!(f, "cannot use the log directory {}: {source}", path.display())
+            }
+            Self::InUse { path } => write!(
+                f,
+                "another process uses the log directory {}: stop it, or choose other `log.dirs`",
+                path.display()
+            ),
+            Self::Files(error) => error.fmt(f),
+            Self::OtherNode { path, found, expected } => {
+                write!(f, "{} belongs to node {found}, but `node.id` is {expected}", path.display())
+            }
+            Self::OtherCluster { path, found, expected } => write!(
+                f,
+                "{} belongs to cluster {found}, but other directories to {expected}",
+                path.display()
+            ),
+            Self::SameId { path, id } => {
+                write!(f, "{} has the directory id {id} of another one", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for StorageStartError {}
+
+impl From<StorageError> for StorageStartError {
+    fn from(error: StorageError) -> Self {
+        match error.source.kind() {
+            io::ErrorKind::WouldBlock => {
+                let path = error.path.parent().unwrap_or(&error.path).to_owned();
+                Self::InUse { path }
+            }
+            _ => Self::Files(error),
+        }
+    }
+}
+
+impl Storage {
+    /// Opens every directory; those without `meta.properties` are formatted for the cluster that
+    /// the others belong to, or for one that begins here.
+    pub(crate) fn open(paths: &[String], node: NodeId) -> Result<Self, StorageStartError> {
+        let files = FileCache::new(OPEN_FILES_MAX);
+        let mut opened = Vec::new();
+        for path in paths {
+            let path = PathBuf::from(path);
+            create(&path)?;
+            let directory = LogDir::open(RealDisk, files.clone(), path)?;
+            let meta = directory.meta_properties()?;
+            opened.push((directory, meta));
+        }
+        let cluster_id = agreed_cluster(&opened, node)?;
+        let mut directories: Vec<Arc<LogDirectory>> = Vec::new();
+        for (directory, meta) in opened {
+            let id = identify(&directory, meta, &cluster_id, node)?;
+            if directories.iter().any(|other| other.id == id) {
+                return Err(StorageStartError::SameId { path: directory.path().to_owned(), id });
+            }
+            directories.push(Arc::new(LogDirectory::new(id, directory)?));
+        }
+        Ok(Self { cluster_id, directories, files })
+    }
+}
+
+fn create(path: &Path) -> Result<(), StorageStartError> {
+    let failed = |source| StorageStartError::Directory { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(failed)
+}
+
+type Opened = (LogDir<RealDisk>, Option<MetaProperties>);
+
+fn agreed_cluster(opened: &[Opened], node: NodeId) -> Result<String, StorageStartError> {
+    let mut agreed: Option<&str> = None;
+    for (directory, meta) in opened {
+        let Some(meta) = meta else { continue };
+        let path = || directory.path().to_owned();
+        if meta.node_id != node {
+            let (found, expected) = (meta.node_id, node);
+            return Err(StorageStartError::OtherNode { path: path(), found, expected });
+        }
+        let expected = *agreed.get_or_insert(&meta.cluster_id);
+        if meta.cluster_id != expected {
+            let (found, expected) = (meta.cluster_id.clone(), expected.to_owned());
+            return Err(StorageStartError::OtherCluster { path: path(), found, expected });
+        }
+    }
+    Ok(agreed.map_or_else(|| random_id().to_string(), str::to_owned))
+}
+
+/// The directory's id; written first if the directory, or the release that formatted it, had none.
+fn identify(
+    directory: &LogDir<RealDisk>,
+    meta: Option<MetaProperties>,
+    cluster_id: &str,
+    node_id: NodeId,
+) -> Result<DirectoryId, StorageStartError> {
+    if let Some(id) = meta.and_then(|meta| meta.directory_id) {
+        return Ok(id);
+    }
+    let id = random_id();
+    let cluster_id = cluster_id.to_owned();
+    let meta = MetaProperties { cluster_id, node_id, directory_id: Some(id) };
+    meta.store(&RealDisk, directory.path())?;
+    Ok(id)
+}
+
+/// A random id whose text does not look like a flag.
+pub(crate) fn random_id() -> Uuid {
+    loop {
+        let mut bytes = [0; 16];
+        for half in bytes.chunks_mut(8) {
+            half.copy_from_slice(&RandomState::new().hash_one(()).to_be_bytes());
+        }
+        let id = Uuid::from_random(bytes);
+        if !id.to_string().starts_with('-') {
+            return id;
+        }
+    }
+}
