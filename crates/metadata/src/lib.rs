@@ -3,6 +3,7 @@
 pub mod config;
 pub mod decide;
 pub mod features;
+pub mod format;
 pub mod image;
 mod metadata_version;
 pub mod placement;

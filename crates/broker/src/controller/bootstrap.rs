@@ -1,20 +1,26 @@
 //! The first records of a cluster: what `kafka-storage format` left, or a release's defaults.
 
-use log::Disk;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use log::{Disk, RealDisk};
 use metadata::MetadataVersion;
 use metadata::decide;
 use metadata::features::Feature;
+use metadata::format::{Plan, level_records};
 use metadata::image::ResourceKind;
 use wire::abort_transaction_record::AbortTransactionRecord;
 use wire::begin_transaction_record::BeginTransactionRecord;
 use wire::config_record::ConfigRecord;
 use wire::end_transaction_record::EndTransactionRecord;
-use wire::feature_level_record::FeatureLevelRecord;
 use wire::record_frame::MetadataRecord;
 
-use super::checkpoint::{Checkpoint, SnapshotId};
+use super::checkpoint::{Checkpoint, Quorum, SnapshotId};
 use super::error::ControllerError;
-use super::metadata_log::MetadataLog;
+use super::files;
+use super::metadata_log::{FOLDER, MetadataLog};
+use super::worker::now;
 
 /// Written by formats before 4.4 beside the metadata log's folder; later ones use a snapshot.
 const FILE: &str = "bootstrap.checkpoint";
@@ -27,7 +33,8 @@ pub(super) fn records<D: Disk>(
 ) -> Result<Vec<MetadataRecord<'static>>, ControllerError> {
     let mut records = formatted(log)?;
     if !records.iter().any(|record| level_of(record, MetadataVersion::FEATURE).is_some()) {
-        records = default_levels(MetadataVersion::LATEST_PRODUCTION);
+        records = level_records(MetadataVersion::LATEST_PRODUCTION, &BTreeMap::new())
+            .expect("a release's own levels go together");
     }
     let eligible = Feature::EligibleLeaderReplicas.name();
     if records.iter().any(|record| level_of(record, eligible).is_some_and(|level| level > 0)) {
@@ -48,6 +55,30 @@ pub(super) fn records<D: Disk>(
     Ok(records)
 }
 
+/// Writes what a plan of `kafka-storage format` says into the metadata log directory: the snapshot
+/// that a first leader reads.
+///
+/// # Errors
+/// Where the folder or the file cannot be made.
+pub fn write_bootstrap(directory: &Path, plan: &Plan) -> Result<(), ControllerError> {
+    let folder = directory.join(FOLDER);
+    match RealDisk.create_folder(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(ControllerError::disk("create", &folder, error));
+        }
+        _ => {}
+    }
+    let now = now();
+    let path = folder.join(SnapshotId::BOOTSTRAP.file_name());
+    let quorum = Quorum { kraft_version: plan.kraft_version, voters: plan.voters.clone() };
+    let records = plan.records.iter().map(|record| (record.clone(), 0)).collect();
+    let checkpoint = Checkpoint { last_timestamp: now, quorum, records };
+    let bytes = checkpoint
+        .encode(SnapshotId::BOOTSTRAP, now)
+        .map_err(|source| ControllerError::Checkpoint { path: path.clone(), source })?;
+    files::replace(&RealDisk, &path, &bytes).map_err(|e| ControllerError::disk("write", &path, e))
+}
+
 /// The `metadata.version` that these records finalize.
 pub(super) fn release(records: &[MetadataRecord<'_>]) -> MetadataVersion {
     records
@@ -61,17 +92,6 @@ pub(super) fn release(records: &[MetadataRecord<'_>]) -> MetadataVersion {
 pub(super) fn abort() -> MetadataRecord<'static> {
     let reason = Some("failover".into());
     AbortTransactionRecord { reason }.into()
-}
-
-/// Every feature at the level that `release` starts with, by Kafka's order.
-fn default_levels(release: MetadataVersion) -> Vec<MetadataRecord<'static>> {
-    let others = Feature::ALL.into_iter().filter(|feature| *feature != Feature::Kraft);
-    let others = others.map(|feature| (feature.name(), feature.default_level(release)));
-    [(MetadataVersion::FEATURE, release.level())]
-        .into_iter()
-        .chain(others.filter(|(_, level)| *level > 0))
-        .map(|(name, feature_level)| FeatureLevelRecord { name: name.into(), feature_level }.into())
-        .collect()
 }
 
 fn formatted<D: Disk>(

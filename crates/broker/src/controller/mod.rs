@@ -33,6 +33,7 @@ use metadata::image::Image;
 use tokio::sync::{mpsc, oneshot};
 use types::{BrokerEpoch, NodeId};
 
+pub use bootstrap::write_bootstrap;
 pub use error::ControllerError;
 pub use membership::{BrokerMembership, Membership};
 pub use metadata_log::{FOLDER, MetadataLogSettings};
