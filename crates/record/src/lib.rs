@@ -6,6 +6,55 @@
 //! ([`validate`]). Bytes that passed are a [`ValidBatch`], the only thing that `log` appends.
 //!
 //! Nothing here panics, and nothing allocates beyond a stated bound, whatever the bytes are.
+//!
+//! # From a producer to a consumer
+//!
+//! ```
+//! use record::{BatchBuilder, Compression, Producer, Rules, batches, validate, with_scratch};
+//! use types::{LeaderEpoch, Offset, TimestampMs};
+//!
+//! let now = TimestampMs(1_700_000_000_000);
+//! with_scratch(|scratch| {
+//!     // A producer collects records.
+//!     let mut builder = BatchBuilder::new();
+//!     builder.append(now, Some(b"AA"), Some(b"JFK to LAX"), &[])?;
+//!     let request = builder.finish(Compression::Lz4.into(), Producer::NONE, scratch);
+//!
+//!     // The leader judges them and writes header and body: the body is the request's own bytes.
+//!     let valid = validate(&request, &Rules::default(), now, scratch)?;
+//!     let header = valid.header_bytes(Offset(42), LeaderEpoch(0));
+//!     let log = [&header[..], valid.body()].concat();
+//!
+//!     // A consumer reads them.
+//!     for batch in batches(&log) {
+//!         for record in batch?.records(scratch)? {
+//!             let record = record?;
+//!             assert_eq!(record.offset, Offset(42));
+//!             assert_eq!(record.value, Some(b"JFK to LAX".as_slice()));
+//!         }
+//!     }
+//!     Ok::<(), Box<dyn std::error::Error>>(())
+//! })
+//! # .unwrap();
+//! ```
+//!
+//! # What it costs
+//!
+//! Validating 64 KiB of 100-byte records, against Kafka 4.4.0's `LogValidator` warmed up, best of
+//! many runs on one machine: uncompressed 2.5 µs (15.6), lz4 21 (34), snappy 45 (86), zstd 67
+//! (101), gzip 83 (113). The checksum is 1.2 of the 2.5. `cargo bench -p record` measures ours.
+//!
+//! A walk over uncompressed records cannot be left out, since counts, offsets, timestamps and keys
+//! are judged by it; it is cheap where records repeat the layout of the one before (`shape.rs`).
+//! A compressed batch is inflated into a buffer that its thread keeps. Where the leader stamps, the
+//! checksum is corrected by what changed rather than computed again (`crc.rs`).
+//!
+//! # Where it is stricter than Kafka
+//!
+//! An uncompressed batch whose offset deltas do not count up from 0 is refused, which Kafka stores;
+//! so is the attribute LogAppendTime in a producer's batch, which Kafka overlooks on topics with
+//! CreateTime as long as the batch's greatest timestamp is in bounds. How far records inflate is
+//! limited.
 
 mod attributes;
 mod batch;

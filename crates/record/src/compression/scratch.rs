@@ -79,9 +79,9 @@ impl Scratch {
         }
     }
 
-    /// Changes how far a batch may inflate.
-    pub fn set_limit(&mut self, bytes_max: usize) {
-        self.inflated.bytes_max = bytes_max;
+    /// Changes how far a batch may inflate; yields how far it might before.
+    pub(crate) fn replace_limit(&mut self, bytes_max: usize) -> usize {
+        std::mem::replace(&mut self.inflated.bytes_max, bytes_max)
     }
 
     /// The records section behind `compressed`, as a slice of this scratch or of the input.

@@ -69,6 +69,18 @@ pub fn validate<'a>(
     now: TimestampMs,
     scratch: &mut Scratch,
 ) -> Result<ValidBatch<'a>, Rejection> {
+    let limit = scratch.replace_limit(rules.inflated_bytes_max);
+    let judged = judge(records, rules, now, scratch);
+    scratch.replace_limit(limit);
+    judged
+}
+
+fn judge<'a>(
+    records: &'a [u8],
+    rules: &Rules,
+    now: TimestampMs,
+    scratch: &mut Scratch,
+) -> Result<ValidBatch<'a>, Rejection> {
     let batch = only_batch(records, rules)?;
     let header = batch.header();
     rules.check_size(batch.bytes().len())?;
@@ -76,7 +88,6 @@ pub fn validate<'a>(
         return Err(Rejection::crc(header.crc, batch.computed_crc()));
     }
     check_header(header)?;
-    scratch.set_limit(rules.inflated_bytes_max);
     let compression = header.attributes.compression();
     let records = scratch.inflate(compression, batch.body())?;
     let walked = walk(records, header)?;
