@@ -1,0 +1,287 @@
+//! The cluster as one thing to talk to: metadata kept fresh, requests sent to whom they concern.
+
+pub(crate) mod coordinator;
+mod metadata;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use types::ErrorCode;
+use wire::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use wire::metadata_response::MetadataResponse;
+use wire::{Request, Str};
+
+pub(crate) use metadata::LeaderHint;
+pub use metadata::{Metadata, Node, PartitionMetadata, TopicMetadata};
+
+use crate::config::ClientConfig;
+use crate::net::{Answer, Connection, Lane, Pool};
+use crate::random::{Random, backoff};
+use crate::{Error, Result};
+
+/// Any version that both sides speak.
+pub(crate) const ANY_VERSION: i16 = i16::MAX;
+
+/// Which topics the metadata is to hold.
+enum Wanted {
+    These(BTreeSet<Arc<str>>),
+    All,
+}
+
+/// Connections and metadata of one client.
+pub(crate) struct Cluster {
+    config: Arc<ClientConfig>,
+    pool: Pool,
+    current: RwLock<Arc<Metadata>>,
+    wanted: Mutex<Wanted>,
+    /// Held while a refresh runs, with the time of the last one.
+    refreshing: tokio::sync::Mutex<Option<Instant>>,
+    stale: AtomicBool,
+}
+
+impl Cluster {
+    pub(crate) fn new(config: ClientConfig) -> Arc<Self> {
+        let config = Arc::new(config);
+        Arc::new(Self {
+            pool: Pool::new(Arc::clone(&config)),
+            config,
+            current: RwLock::default(),
+            wanted: Mutex::new(Wanted::These(BTreeSet::new())),
+            refreshing: tokio::sync::Mutex::default(),
+            stale: AtomicBool::new(true),
+        })
+    }
+
+    pub(crate) fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
+    /// What is known now.
+    pub(crate) fn metadata(&self) -> Arc<Metadata> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds a topic to those that refreshes ask for. Returns whether it was not there.
+    pub(crate) fn want(&self, topic: &str) -> bool {
+        match &mut *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) {
+            Wanted::All => false,
+            Wanted::These(topics) => !topics.contains(topic) && topics.insert(Arc::from(topic)),
+        }
+    }
+
+    /// Makes these the only topics that refreshes ask for.
+    pub(crate) fn want_only(&self, topics: impl IntoIterator<Item = Arc<str>>) {
+        let topics = Wanted::These(topics.into_iter().collect());
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = topics;
+        self.mark_stale();
+    }
+
+    /// Makes refreshes ask for every topic.
+    pub(crate) fn want_all(&self) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Wanted::All;
+        self.mark_stale();
+    }
+
+    /// Lets the next look at the metadata refresh it.
+    pub(crate) fn mark_stale(&self) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    /// Takes note of an error that may mean that leaders moved.
+    pub(crate) fn note(&self, error: &Error) {
+        if error.means_stale_metadata() {
+            self.mark_stale();
+        }
+    }
+
+    /// Whether the metadata was marked stale and not refreshed since.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+    }
+
+    /// The metadata, refreshed first if it is stale or older than `metadata.max.age.ms`.
+    pub(crate) async fn fresh(&self) -> Result<Arc<Metadata>> {
+        let due = match self.refreshing.try_lock() {
+            Ok(last) => last.is_none_or(|at| at.elapsed() >= self.config.metadata_max_age),
+            Err(_) => true,
+        };
+        if due || self.is_stale() { self.refresh().await } else { Ok(self.metadata()) }
+    }
+
+    /// Asks a broker. Who comes while another asks shares the answer.
+    pub(crate) async fn refresh(&self) -> Result<Arc<Metadata>> {
+        let seen = self.metadata().generation;
+        let mut last = self.refreshing.lock().await;
+        let current = self.metadata();
+        if current.generation > seen && !self.is_stale() {
+            return Ok(current);
+        }
+        self.stale.store(false, Ordering::Release);
+        match self.ask().await {
+            Ok(metadata) => {
+                *last = Some(Instant::now());
+                Ok(metadata)
+            }
+            Err(error) => {
+                self.mark_stale();
+                Err(error)
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<Arc<Metadata>> {
+        let topics: Option<Vec<Arc<str>>> =
+            match &*self.wanted.lock().unwrap_or_else(PoisonError::into_inner) {
+                Wanted::All => None,
+                Wanted::These(topics) => Some(topics.iter().cloned().collect()),
+            };
+        let request = MetadataRequest {
+            topics: topics.as_ref().map(|topics| topics.iter().map(|t| by_name(t)).collect()),
+            allow_auto_topic_creation: self.config.allow_auto_create_topics,
+            ..Default::default()
+        };
+        let answer = self.call_any(&request, ANY_VERSION).await?;
+        let response: MetadataResponse<'_> = answer.decode()?;
+        Error::check(response.error_code)?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let next = current.updated(&response, |name| {
+            topics.as_ref().is_some_and(|topics| topics.iter().any(|topic| &**topic == name))
+        });
+        *current = Arc::new(next);
+        Ok(Arc::clone(&current))
+    }
+
+    /// The topic, asked for until it is there and has leaders or `within` is over.
+    pub(crate) async fn topic(&self, name: &str, within: Duration) -> Result<Arc<TopicMetadata>> {
+        self.want(name);
+        let deadline = Instant::now() + within;
+        let mut attempt = 0;
+        let mut known = self.metadata();
+        loop {
+            let missing = match known.topic(name) {
+                Some(topic) if topic.error.is_none() && !topic.partitions.is_empty() => {
+                    return Ok(Arc::clone(topic));
+                }
+                Some(topic) if !topic.error.is_retriable() && !topic.error.is_none() => {
+                    return Err(Error::broker(topic.error.code()));
+                }
+                Some(topic) => topic.error,
+                None => ErrorCode::UnknownTopicOrPartition,
+            };
+            if attempt > 0 {
+                let wait = self.backoff(attempt - 1);
+                if Instant::now() + wait >= deadline {
+                    let what = format!("topic {name} in the metadata ({missing})");
+                    return Err(Error::timeout(what, within));
+                }
+                tokio::time::sleep(wait).await;
+            }
+            attempt += 1;
+            self.mark_stale();
+            let refreshing = tokio::time::timeout_at(deadline, self.refresh());
+            known = match refreshing.await {
+                Ok(Ok(metadata)) => metadata,
+                Ok(Err(error)) if error.is_retriable() => self.metadata(),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(Error::timeout(format!("metadata of {name}"), within)),
+            };
+        }
+    }
+
+    /// Takes a broker's word for a partition's leader.
+    pub(crate) fn apply_hint(&self, topic: &str, hint: &LeaderHint) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = current.with_leader(topic, hint) {
+            *current = Arc::new(next);
+        }
+    }
+
+    /// Takes note of how a broker is reached, if it was not known.
+    pub(crate) fn learn(&self, node: Node) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let known = current.nodes.get(&node.id);
+        if known.is_none_or(|known| (&known.host, known.port) != (&node.host, node.port)) {
+            let mut next = Metadata::clone(&current);
+            next.nodes.insert(node.id, node);
+            *current = Arc::new(next);
+        }
+    }
+
+    /// The wait before another attempt, after `failures` + 1 failed ones.
+    pub(crate) fn backoff(&self, failures: u32) -> Duration {
+        backoff(failures, self.config.retry_backoff, self.config.retry_backoff_max)
+    }
+
+    /// A connection to a broker by its id.
+    pub(crate) async fn connection(&self, node: i32, lane: Lane) -> Result<Arc<Connection>> {
+        let address = match self.metadata().nodes.get(&node) {
+            Some(node) => node.address(),
+            None => {
+                self.mark_stale();
+                return Err(Error::broker(ErrorCode::BrokerNotAvailable.code()));
+            }
+        };
+        self.pool.get(&address, lane).await
+    }
+
+    /// The same, only if it is open already.
+    pub(crate) fn open_connection(&self, node: i32, lane: Lane) -> Option<Arc<Connection>> {
+        let address = self.metadata().nodes.get(&node)?.address();
+        self.pool.get_open(&address, lane)
+    }
+
+    /// A connection to some broker: one that is open, else any known one, else a bootstrap server.
+    pub(crate) async fn any_connection(&self) -> Result<Arc<Connection>> {
+        let metadata = self.metadata();
+        let mut known: Vec<_> = metadata.nodes.values().map(Node::address).collect();
+        let open = known.iter().find_map(|address| self.pool.get_open(address, Lane::Control));
+        if let Some(open) = open {
+            return Ok(open);
+        }
+        if !known.is_empty() {
+            let start = Random::new().below(known.len());
+            known.rotate_left(start);
+        }
+        known.extend(self.config.bootstrap_servers.iter().cloned());
+        self.pool.get_any(&known).await
+    }
+
+    /// Sends to some broker and waits for the answer, in a version of at most `cap`.
+    pub(crate) async fn call_any<'a, R: Request<'a>>(
+        &self,
+        request: &R,
+        cap: i16,
+    ) -> Result<Answer> {
+        let connection = self.any_connection().await?;
+        self.call_on(&connection, request, cap).await
+    }
+
+    /// Sends to one broker and waits for the answer.
+    pub(crate) async fn call_node<'a, R: Request<'a>>(
+        &self,
+        node: i32,
+        lane: Lane,
+        request: &R,
+        cap: i16,
+    ) -> Result<Answer> {
+        let connection = self.connection(node, lane).await?;
+        self.call_on(&connection, request, cap).await
+    }
+
+    async fn call_on<'a, R: Request<'a>>(
+        &self,
+        connection: &Arc<Connection>,
+        request: &R,
+        cap: i16,
+    ) -> Result<Answer> {
+        let version = connection.versions().pick::<R>(cap)?;
+        connection.call(request, version, self.config.request_timeout).await
+    }
+}
+
+fn by_name(name: &str) -> MetadataRequestTopic<'_> {
+    MetadataRequestTopic { name: Some(Str::Borrowed(name)), ..Default::default() }
+}
