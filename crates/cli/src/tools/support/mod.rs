@@ -1,0 +1,113 @@
+//! What Kafka's tools share: their way of taking options, of printing tables, of reaching a cluster.
+
+pub mod connect;
+pub mod options;
+pub mod table;
+pub mod topics;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use options::{Parsed, Spec};
+
+/// Why a tool ends without having done its work.
+#[derive(Debug)]
+pub enum ToolError {
+    /// The command line is wrong: the message and all options go to standard error.
+    Usage(String),
+    /// The work failed: the message goes to standard error.
+    Failed(String),
+    /// As `Failed`, on standard output, where Kafka's tool says it there.
+    FailedAloud(String),
+    /// Everything that is to be said has been said.
+    Silent,
+}
+
+impl From<client::Error> for ToolError {
+    fn from(error: client::Error) -> Self {
+        Self::Failed(text_of(&error))
+    }
+}
+
+impl From<std::io::Error> for ToolError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// What a broker said, or else what we say: Kafka's tools print the broker's words alone.
+pub fn text_of(error: &client::Error) -> String {
+    match error {
+        client::Error::Broker { message: Some(text), .. } => text.clone(),
+        client::Error::Broker { code, message: None } => meaning(*code).to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What Java's clients say of the codes that tools meet without an explanation of the broker's.
+fn meaning(code: types::ErrorCode) -> &'static str {
+    use types::ErrorCode;
+    match code {
+        ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+        ErrorCode::OffsetOutOfRange => {
+            "The requested offset is not within the range of offsets maintained by the server."
+        }
+        ErrorCode::GroupIdNotFound => "The group id does not exist.",
+        ErrorCode::NonEmptyGroup => "The group is not empty.",
+        ErrorCode::GroupSubscribedToTopic => {
+            "Deleting offsets of a topic is forbidden while the consumer group is actively \
+             subscribed to it."
+        }
+        ErrorCode::UnsupportedVersion => "The version of API is not supported.",
+        ErrorCode::InvalidTopicException => {
+            "The request attempted to perform an operation on an invalid topic."
+        }
+        ErrorCode::PolicyViolation => "Request parameters do not satisfy the configured policy.",
+        ErrorCode::LeaderNotAvailable => {
+            "There is no leader for this topic-partition as we are in the middle of a leadership \
+             election."
+        }
+        other => other.name(),
+    }
+}
+
+pub type Done = Result<(), ToolError>;
+
+/// Parses the arguments and runs the tool, with Kafka's exit codes.
+pub fn run(spec: &Spec, args: &[String], work: impl FnOnce(&Parsed) -> Done) -> ExitCode {
+    let parsed = match spec.parse(args) {
+        Ok(parsed) => parsed,
+        Err(wrong) => return finish(spec, Err(ToolError::Usage(wrong))),
+    };
+    if parsed.has("help") || (args.is_empty() && spec.shows_help_without_arguments()) {
+        return finish(spec, Err(ToolError::Usage(spec.about().to_owned())));
+    }
+    if parsed.has("version") {
+        println!("klamm {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    finish(spec, work(&parsed))
+}
+
+fn finish(spec: &Spec, done: Done) -> ExitCode {
+    match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(ToolError::Usage(wrong)) => eprint!("{wrong}\n{}", spec.help()),
+        Err(ToolError::Failed(why)) => eprintln!("{why}"),
+        Err(ToolError::FailedAloud(why)) => println!("{why}"),
+        Err(ToolError::Silent) => {}
+    }
+    ExitCode::FAILURE
+}
+
+/// Runs the asynchronous part of a tool on this thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T, ToolError>>) -> Result<T, ToolError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+/// Milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
