@@ -29,8 +29,11 @@ pub enum Malformed {
     Utf8,
     /// A varint of more than 32 bits.
     Varint,
-    /// A tagged field whose value is shorter than the size it announced.
-    TagSize { tag: u32, unread: usize },
+    /// A tagged field whose value does not end where the size before it says. (Kafka ignores the
+    /// size of the fields it knows, and would read what follows from the wrong place.)
+    TagSize { tag: u32, size: u32 },
+    /// A tagged field that other versions of the message have, but not this one.
+    TagVersion(u32),
     /// Bytes after the end of the message.
     Trailing(usize),
     /// The message does not exist in this version.
@@ -76,9 +79,10 @@ impl fmt::Display for Malformed {
             Self::Null => f.write_str("null is not allowed in this version"),
             Self::Utf8 => f.write_str("a string is not UTF-8"),
             Self::Varint => f.write_str("a varint has more than 32 bits"),
-            Self::TagSize { tag, unread } => {
-                write!(f, "tagged field {tag} leaves {unread} bytes of its size unread")
+            Self::TagSize { tag, size } => {
+                write!(f, "the value of tagged field {tag} does not take its {size} bytes")
             }
+            Self::TagVersion(tag) => write!(f, "this version has no tagged field {tag}"),
             Self::Trailing(count) => write!(f, "{count} bytes follow the message"),
             Self::Version { message, version, valid } => {
                 write!(f, "{message} has versions {valid}, not {version}")

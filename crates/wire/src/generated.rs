@@ -3,7 +3,7 @@
 pub(crate) use types::Uuid;
 
 pub(crate) use crate::api_key::ApiKey;
-pub(crate) use crate::error::{DecodeError, EncodeError};
+pub(crate) use crate::error::{DecodeError, EncodeError, Malformed};
 pub(crate) use crate::json::{Json, Printed};
 pub(crate) use crate::message::{
     CoordinatorKey, CoordinatorValue, FramedRecord, Message, Request, Response, VersionRange,

@@ -172,12 +172,20 @@ impl<'a> Reader<'a> {
     ) -> Result<(), DecodeError> {
         for _ in 0..self.uvarint()? {
             let tag = self.uvarint()?;
-            let (mut value, end) = self.tag_value()?;
-            if known(tag, &mut value)? && value.position != end {
-                let unread = end - value.position;
-                return Err(value.error(Malformed::TagSize { tag, unread }));
+            let size = self.uvarint()?;
+            let mut value = self.limited(tag, size)?;
+            let end = value.bytes.len();
+            match known(tag, &mut value) {
+                Ok(true) if value.position != end => {
+                    return Err(self.error(Malformed::TagSize { tag, size }));
+                }
+                Ok(_) => self.position = end,
+                Err(DecodeError {
+                    reason: Malformed::Truncated { .. } | Malformed::Elements { .. },
+                    ..
+                }) => return Err(self.error(Malformed::TagSize { tag, size })),
+                Err(why) => return Err(why),
             }
-            self.position = end;
         }
         Ok(())
     }
@@ -190,14 +198,13 @@ impl<'a> Reader<'a> {
         self.tags(|_, _| Ok(false))
     }
 
-    /// A reader that ends with the value of a tagged field, and where that is.
-    fn tag_value(&mut self) -> Result<(Self, usize), DecodeError> {
-        let size = self.uvarint()?;
-        let size =
-            usize::try_from(size).map_err(|_| self.error(Malformed::Length(i64::from(size))))?;
-        let start = self.position;
-        self.take(size)?;
-        Ok((Self { bytes: &self.bytes[..self.position], position: start }, self.position))
+    /// A reader that ends with the value of a tagged field.
+    fn limited(&self, tag: u32, size: u32) -> Result<Self, DecodeError> {
+        let end = usize::try_from(size).ok().and_then(|size| self.position.checked_add(size));
+        match end.and_then(|end| self.bytes.get(..end)) {
+            Some(bytes) => Ok(Self { bytes, position: self.position }),
+            None => Err(self.error(Malformed::TagSize { tag, size })),
+        }
     }
 
     #[cold]

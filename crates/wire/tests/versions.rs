@@ -114,7 +114,8 @@ fn unknown_tags_are_skipped_and_known_ones_must_fill_their_size() {
         wire::RequestHeader::from_bytes(&header(tags), 2).map(wire::RequestHeader::into_owned)
     };
     assert_eq!(read(&[2, 0, 1, 7, 9, 0]), read(&[0]));
-    assert!(matches!(read(&[1, 0, 5, 7]).unwrap_err().reason, Malformed::Truncated { .. }));
+    let reason = read(&[1, 0, 5, 7]).unwrap_err().reason;
+    assert_eq!(reason, Malformed::TagSize { tag: 0, size: 5 });
 
     let mut bytes =
         FetchRequest { cluster_id: Some(Str::Borrowed("c")), ..FetchRequest::default() }
@@ -124,7 +125,17 @@ fn unknown_tags_are_skipped_and_known_ones_must_fill_their_size() {
     bytes.truncate(bytes.len() - 3);
     bytes.extend([3, 2, b'c', 0]);
     let reason = FetchRequest::from_bytes(&bytes, 18).unwrap_err().reason;
-    assert_eq!(reason, Malformed::TagSize { tag: 0, unread: 1 });
+    assert_eq!(reason, Malformed::TagSize { tag: 0, size: 3 });
+}
+
+#[test]
+fn a_tag_of_a_later_version_is_refused() {
+    let mut bytes = FetchRequest::default().to_bytes(12).unwrap();
+    assert_eq!(bytes.pop(), Some(0));
+    bytes.extend([1, 1, 13]);
+    bytes.extend([0; 13]);
+    let reason = FetchRequest::from_bytes(&bytes, 12).unwrap_err().reason;
+    assert_eq!(reason, Malformed::TagVersion(1));
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub fn emit(out: &mut String, message: &Message, part: &Struct) {
         return;
     }
     out.push_str("        };\n");
-    let tags = if tagged { tag_reader(part) } else { "        r.skip_tags()?;\n".to_owned() };
+    let tags =
+        if tagged { tag_reader(message, part) } else { "        r.skip_tags()?;\n".to_owned() };
     if flexible == Flexible::Sometimes {
         let _ = writeln!(out, "        if s.flexible {{\n{}        }}", shape::indented(&tags));
     } else {
@@ -90,15 +91,23 @@ fn read_expression(field: &Field) -> String {
     }
 }
 
-fn tag_reader(part: &Struct) -> String {
+/// Kafka refuses a tag that only other versions know; one that no version knows is skipped.
+fn tag_reader(message: &Message, part: &Struct) -> String {
+    let tagged = shape::tagged_versions(message, part);
     let mut arms = String::new();
     for field in &part.fields {
         let Some(tag) = field.tag else { continue };
-        let guard = shape::condition(field.versions, part.versions);
-        let guard = guard.map_or(String::new(), |condition| format!(" if {condition}"));
+        let ident = shape::ident(field);
         let value = read_expression(field);
-        let _ =
-            writeln!(arms, "                {tag}{guard} => m.{} = {value},", shape::ident(field));
+        let guard = shape::condition(field.versions, tagged);
+        let _ = match guard {
+            None => writeln!(arms, "                {tag} => m.{ident} = {value},"),
+            Some(guard) => writeln!(
+                arms,
+                "                {tag} if {guard} => m.{ident} = {value},\n                \
+                 {tag} => return Err(r.error(Malformed::TagVersion(tag))),"
+            ),
+        };
     }
     format!(
         "        r.tags(|tag, r| {{\n            match tag {{\n{arms}                \

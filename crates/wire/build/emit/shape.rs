@@ -170,6 +170,12 @@ pub fn flexible(message: &Message, part: &Struct) -> Flexible {
     }
 }
 
+/// The versions in which the struct has tagged fields.
+pub fn tagged_versions(message: &Message, part: &Struct) -> Versions {
+    let from = message.flexible_from.unwrap_or(i16::MAX);
+    Versions { min: part.versions.min.max(from), max: part.versions.max }
+}
+
 /// The lines of a block, one level deeper.
 pub fn indented(block: &str) -> String {
     block.lines().map(|line| format!("    {line}\n")).collect()

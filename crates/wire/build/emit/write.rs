@@ -20,7 +20,7 @@ pub fn emit(out: &mut String, message: &Message, part: &Struct) {
         let value = write_statement(part, field);
         guarded(out, part, field, &value);
     }
-    let tags = tag_writer(part);
+    let tags = tag_writer(message, part);
     match flexible {
         Flexible::Never => {}
         Flexible::Always => out.push_str(&tags),
@@ -86,7 +86,8 @@ fn write_statement(part: &Struct, field: &Field) -> String {
     }
 }
 
-fn tag_writer(part: &Struct) -> String {
+fn tag_writer(message: &Message, part: &Struct) -> String {
+    let versions = shape::tagged_versions(message, part);
     let mut tagged: Vec<&Field> = part.fields.iter().filter(|f| f.tag.is_some()).collect();
     tagged.sort_by_key(|field| field.tag);
     if tagged.is_empty() {
@@ -94,7 +95,7 @@ fn tag_writer(part: &Struct) -> String {
     }
     let mut out = String::from("        let tags = w.open_tags();\n");
     for field in tagged {
-        let present = shape::condition(field.versions, part.versions);
+        let present = shape::condition(field.versions, versions);
         let present = present.map_or(String::new(), |condition| format!("{condition} && "));
         let ident = shape::ident(field);
         let value = if shape::is_tagged_option(field) {

@@ -67,7 +67,7 @@ public final class Samples {
         }
     }
 
-    private static Class<?> find(String name) throws ClassNotFoundException {
+    static Class<?> find(String name) throws ClassNotFoundException {
         String data = name.endsWith("Request") || name.endsWith("Response") || name.endsWith("Header") ? "Data" : "";
         for (String prefix : PACKAGES) {
             try {

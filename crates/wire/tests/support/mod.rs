@@ -49,10 +49,12 @@ pub fn source(path: &str) -> PathBuf {
 
 /// Compiles a Java program of `tests/java` and gives the class path to run it.
 pub fn compile(jars: &Path, program: &str) -> String {
-    let classes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("classes");
+    let classes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("classes").join(program);
     let libraries = format!("{}/*", jars.display());
     let compiled = Command::new("javac")
-        .args(["-cp", &libraries, "-d"])
+        .args(["-cp", &libraries, "-sourcepath"])
+        .arg(source("tests/java"))
+        .arg("-d")
         .arg(&classes)
         .arg(source(&format!("tests/java/{program}.java")))
         .status();
