@@ -3,6 +3,7 @@
 
 mod address;
 mod allowed;
+mod describe;
 mod key;
 mod layers;
 mod nearest;
@@ -15,6 +16,10 @@ mod topic_rules;
 mod value;
 
 pub use allowed::Allowed;
+pub use describe::{
+    Entry, describe_broker, describe_broker_default, describe_client_metrics, describe_group,
+    describe_topic,
+};
 pub use key::{ConfigKey, Default, Effect, Importance, Scale, Scope, Synonym};
 pub use layers::{Assignments, BrokerLayers, Setting, Source, UNSET};
 pub use properties::{PropertiesError, parse_properties};
