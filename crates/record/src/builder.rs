@@ -60,11 +60,10 @@ impl Default for Producer {
 }
 
 /// The content of a record between its offset delta and its end.
-#[derive(Clone, Copy)]
-struct Content<'c, H> {
+struct Content<'c> {
     key: Option<&'c [u8]>,
     value: Option<&'c [u8]>,
-    headers: H,
+    headers: &'c [Header<'c>],
 }
 
 /// Half of the greatest length: what is compressed must fit even where compression makes it longer.
@@ -102,9 +101,9 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[Header<'_>],
     ) -> usize {
-        let content = Content { key, value, headers: headers.iter().copied() };
+        let content = Content { key, value, headers };
         let bytes = content.bytes(self.timestamp_delta(timestamp), self.count);
-        bytes + varlong_bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
+        bytes + length_bytes(bytes)
     }
 
     /// Adds a record behind those that are in; yields the index that it has in the batch.
@@ -118,18 +117,26 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[Header<'_>],
     ) -> Result<i32, BatchTooLarge> {
-        self.push(timestamp, Content { key, value, headers: headers.iter().copied() })
-    }
-
-    /// As [`BatchBuilder::append`], with headers that are walked rather than collected.
-    pub(crate) fn append_streamed<'h>(
-        &mut self,
-        timestamp: TimestampMs,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: impl Iterator<Item = Header<'h>> + Clone,
-    ) -> Result<i32, BatchTooLarge> {
-        self.push(timestamp, Content { key, value, headers })
+        let content = Content { key, value, headers };
+        let index = self.count;
+        let timestamp_delta = self.timestamp_delta(timestamp);
+        let bytes = content.bytes(timestamp_delta, index);
+        if self.records.len().saturating_add(bytes) > RECORDS_BYTES_MAX {
+            return Err(BatchTooLarge);
+        }
+        push_varint(&mut self.records, i32::try_from(bytes).map_err(|_| BatchTooLarge)?);
+        let from = self.records.len();
+        content.write(&mut self.records, timestamp_delta, index);
+        assert_eq!(self.records.len() - from, bytes, "the length was written before the record");
+        if index == 0 {
+            self.base_timestamp = timestamp;
+        }
+        if index == 0 || timestamp > self.max_timestamp {
+            self.max_timestamp = timestamp;
+            self.max_timestamp_index = index;
+        }
+        self.count += 1;
+        Ok(index)
     }
 
     /// Forgets the records and keeps the memory.
@@ -203,48 +210,20 @@ impl BatchBuilder {
         header
     }
 
-    fn push<'h, H: Iterator<Item = Header<'h>> + Clone>(
-        &mut self,
-        timestamp: TimestampMs,
-        content: Content<'_, H>,
-    ) -> Result<i32, BatchTooLarge> {
-        let index = self.count;
-        let timestamp_delta = self.timestamp_delta(timestamp);
-        let bytes = content.bytes(timestamp_delta, index);
-        if self.records.len().saturating_add(bytes) > RECORDS_BYTES_MAX {
-            return Err(BatchTooLarge);
-        }
-        push_varint(&mut self.records, i32::try_from(bytes).map_err(|_| BatchTooLarge)?);
-        let from = self.records.len();
-        content.write(&mut self.records, timestamp_delta, index);
-        assert_eq!(self.records.len() - from, bytes, "the length was written before the record");
-        if index == 0 {
-            self.base_timestamp = timestamp;
-        }
-        if index == 0 || timestamp > self.max_timestamp {
-            self.max_timestamp = timestamp;
-            self.max_timestamp_index = index;
-        }
-        self.count += 1;
-        Ok(index)
-    }
-
     fn timestamp_delta(&self, timestamp: TimestampMs) -> i64 {
         if self.is_empty() { 0 } else { timestamp.0.wrapping_sub(self.base_timestamp.0) }
     }
 }
 
-impl<'h, H: Iterator<Item = Header<'h>> + Clone> Content<'_, H> {
+impl Content<'_> {
     /// Bytes of the record behind its length.
     fn bytes(&self, timestamp_delta: i64, offset_delta: i32) -> usize {
         let mut bytes = 1 + varlong_bytes(timestamp_delta) + varint_bytes(offset_delta);
         bytes += nullable_bytes(self.key) + nullable_bytes(self.value);
-        let mut count = 0_i64;
-        for header in self.headers.clone() {
+        for header in self.headers {
             bytes += nullable_bytes(Some(header.key)) + nullable_bytes(header.value);
-            count += 1;
         }
-        bytes + varlong_bytes(count)
+        bytes + length_bytes(self.headers.len())
     }
 
     fn write(self, out: &mut Vec<u8>, timestamp_delta: i64, offset_delta: i32) {
@@ -253,7 +232,7 @@ impl<'h, H: Iterator<Item = Header<'h>> + Clone> Content<'_, H> {
         push_varint(out, offset_delta);
         push_nullable(out, self.key);
         push_nullable(out, self.value);
-        push_length(out, self.headers.clone().count());
+        push_length(out, self.headers.len());
         for header in self.headers {
             push_nullable(out, Some(header.key));
             push_nullable(out, header.value);
@@ -262,8 +241,11 @@ impl<'h, H: Iterator<Item = Header<'h>> + Clone> Content<'_, H> {
 }
 
 fn nullable_bytes(bytes: Option<&[u8]>) -> usize {
-    let length = bytes.map_or(-1, |bytes| i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-    varlong_bytes(length).saturating_add(bytes.map_or(0, <[u8]>::len))
+    bytes.map_or(varint_bytes(-1), |bytes| length_bytes(bytes.len()).saturating_add(bytes.len()))
+}
+
+fn length_bytes(length: usize) -> usize {
+    varlong_bytes(i64::try_from(length).unwrap_or(i64::MAX))
 }
 
 fn push_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {

@@ -51,10 +51,12 @@
 //!
 //! # Where it is stricter than Kafka
 //!
-//! An uncompressed batch whose offset deltas do not count up from 0 is refused, which Kafka stores;
-//! so is the attribute LogAppendTime in a producer's batch, which Kafka overlooks on topics with
-//! CreateTime as long as the batch's greatest timestamp is in bounds. How far records inflate is
-//! limited.
+//! A batch whose offset deltas do not count up from 0 is refused; Kafka stores it if it is not
+//! compressed, and answers UNKNOWN_SERVER_ERROR if it is. The attribute LogAppendTime in a
+//! producer's batch is refused; Kafka overlooks it on topics with CreateTime as long as the batch's
+//! greatest timestamp is in bounds. Broken compressed data is INVALID_RECORD, a compression type
+//! that does not exist UNSUPPORTED_COMPRESSION_TYPE; both are UNKNOWN_SERVER_ERROR in Kafka. How
+//! far records inflate is limited. `tests/verdicts.rs` holds all of this against Kafka's classes.
 
 mod attributes;
 mod batch;

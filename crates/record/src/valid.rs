@@ -91,10 +91,6 @@ impl<'a> ValidBatch<'a> {
         [&self.header.encode()[..], &self.body].concat()
     }
 
-    pub(crate) fn into_body(self) -> Cow<'a, [u8]> {
-        self.body
-    }
-
     /// The batch with bytes of its own.
     #[must_use]
     pub fn into_owned(self) -> ValidBatch<'static> {

@@ -12,7 +12,6 @@ pub use rejection::{RecordRejection, Rejection};
 
 use crate::attributes::TimestampType;
 use crate::batch::{Batch, batches};
-use crate::builder::{BatchBuilder, Producer};
 use crate::compression::{Codec, Compression, INFLATED_BYTES_MAX, Scratch};
 use crate::crc::crc32c_patched;
 use crate::header::{BatchHeader, CRC_FROM};
@@ -93,15 +92,14 @@ fn judge<'a>(
     let walked = walk(records, header)?;
     rules.check_records(header, records, &walked, now)?;
 
-    let codec = rules.compression.unwrap_or(compression.into());
-    let stored = match (walked.are_offsets_dense, codec.compression() == compression) {
-        (true, true) => return Ok(rules.kept(&batch, &walked, now)),
-        (true, false) => rules.recompressed(&batch, codec, &walked, now, scratch),
-        (false, _) if compression == Compression::None => return Err(Rejection::offsets()),
-        (false, _) => rules.rebuilt(&batch, codec, now, scratch)?,
-    };
-    rules.check_size(stored.total_bytes())?;
-    Ok(stored)
+    match rules.compression {
+        Some(codec) if codec.compression() != compression => {
+            let stored = rules.recompressed(&batch, codec, &walked, now, scratch);
+            rules.check_size(stored.total_bytes())?;
+            Ok(stored)
+        }
+        Some(_) | None => Ok(rules.kept(&batch, &walked, now)),
+    }
 }
 
 /// The batch, if there is exactly one. A cut-off second one is dropped, as Kafka does.
@@ -162,6 +160,9 @@ impl Rules {
         walked: &Walk,
         now: TimestampMs,
     ) -> Result<(), Rejection> {
+        if !walked.are_offsets_dense {
+            return Err(Rejection::offsets());
+        }
         let is_stamped = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
         let in_bounds = self.are_in_bounds(walked, now);
         let keys_missing = self.compacted && walked.has_keyless;
@@ -254,47 +255,6 @@ impl Rules {
         header.attributes = header.attributes.with_compression(codec.compression());
         header.seal_for(&body).expect("what a scratch inflates fits a batch");
         ValidBatch::new(header, Cow::Owned(body), at)
-    }
-
-    /// The batch of the same records, written anew with offsets that count up: compressed batches
-    /// with other offset deltas are repaired, as Kafka does, rather than refused.
-    fn rebuilt(
-        &self,
-        batch: &Batch<'_>,
-        codec: Codec,
-        now: TimestampMs,
-        scratch: &mut Scratch,
-    ) -> Result<ValidBatch<'static>, Rejection> {
-        let header = batch.header();
-        let mut builder = BatchBuilder::new();
-        for record in batch.records(scratch)? {
-            let record = record?;
-            builder
-                .append_streamed(record.timestamp, record.key, record.value, record.headers.iter())
-                .map_err(|_| Rejection::size(usize::MAX, self.batch_bytes_max))?;
-        }
-        let producer = Producer {
-            id: header.producer_id,
-            epoch: header.producer_epoch,
-            base_sequence: header.base_sequence,
-            transactional: header.attributes.is_transactional(),
-        };
-        let stored = builder.seal(codec, producer, scratch);
-        match self.timestamp_type {
-            TimestampType::CreateTime => Ok(stored),
-            TimestampType::LogAppendTime => Ok(stored.stamped_by_leader(now)),
-        }
-    }
-}
-
-impl ValidBatch<'static> {
-    /// The batch as appended at `now` by the leader's clock.
-    fn stamped_by_leader(self, now: TimestampMs) -> Self {
-        let attributes = self.header().attributes.with_timestamp_type(TimestampType::LogAppendTime);
-        let header = BatchHeader { attributes, max_timestamp: now, ..*self.header() };
-        let patched = patch_crc(self.header(), header, self.body().len());
-        let at = header.last_offset_delta;
-        ValidBatch::new(patched, self.into_body(), at)
     }
 }
 
