@@ -67,6 +67,7 @@ fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig
         retention_ms: cleanup.retention_ms,
         retention_bytes: cleanup.retention_bytes,
         cleanup_delete: cleanup.delete,
+        cleanup_compact: cleanup.compact,
         flush_messages: segment.flush_messages,
         flush_ms: segment.flush_ms,
         file_delete_delay_ms: cleanup.file_delete_delay_ms,
