@@ -88,7 +88,8 @@ fn java_reads_what_we_write_as_we_do() {
     assert!(!printed.contains("CORRUPT"));
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("batches-of-ours.log");
     fs::write(&file, &bytes).unwrap();
-    let Some(java) = support::java(&["print", file.to_str().expect("a path of UTF-8")]) else {
+    let Some(java) = support::java("Batches", &["print", file.to_str().expect("a path of UTF-8")])
+    else {
         return;
     };
     assert_eq!(java, printed);

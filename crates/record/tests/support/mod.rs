@@ -1,4 +1,4 @@
-//! Prints batches as `tests/java/Batches.java` does, and runs that program.
+//! Prints batches as `tests/java/Batches.java` does, and runs the programs of `tests/java`.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -91,19 +91,19 @@ pub fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// What `Batches.java` prints for these arguments; `None` where there is no Maven and no CI.
-pub fn java(arguments: &[&str]) -> Option<String> {
+/// What a program of `tests/java` prints; `None` where there is no Maven and no CI.
+pub fn java(program: &str, arguments: &[&str]) -> Option<String> {
     let jars = format!("{}/*", jars()?.display());
-    let classes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("record-classes");
+    let classes = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("classes-{program}"));
     let compiled = Command::new("javac")
         .args(["-cp", &jars, "-d"])
         .arg(&classes)
-        .arg(source("tests/java/Batches.java"))
+        .arg(source(&format!("tests/java/{program}.java")))
         .status();
-    assert!(compiled.is_ok_and(|status| status.success()), "Batches.java does not compile");
+    assert!(compiled.is_ok_and(|status| status.success()), "{program}.java does not compile");
     let output = Command::new("java")
         .args(["-Xmx256M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
-        .args(["-cp", &format!("{}:{jars}", classes.display()), "Batches"])
+        .args(["-cp", &format!("{}:{jars}", classes.display()), program])
         .args(arguments)
         .output()
         .expect("java runs where javac does");
@@ -117,7 +117,7 @@ static FETCHING: Mutex<()> = Mutex::new(());
 /// The folder with Kafka's jars, fetched once.
 fn jars() -> Option<PathBuf> {
     let _guard = FETCHING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kafka-clients-4.4.0");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kafka-storage-4.4.0");
     if folder.exists() {
         return Some(folder);
     }
