@@ -416,6 +416,8 @@ impl<D: Disk> Segment<D> {
         let path = home.path(base_offset, Part::TxnIndex);
         indexes.txn.truncate(end, &Place { disk: &home.disk, path: &path })?;
         self.cut(home, bytes)?;
+        let path = home.path(base_offset, Part::Log);
+        self.file(home)?.file().sync().attempt("sync", &path)?;
         self.reload_max_time(home)
     }
 

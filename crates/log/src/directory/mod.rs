@@ -5,19 +5,21 @@
 //! nobody has opened cannot have changed. The directory counts as left in disorder from its opening until
 //! [`LogDir::mark_clean`].
 
+mod checkpoints;
 mod meta;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use types::{Offset, Partition, TimestampMs, TopicId, Uuid};
 
 pub use meta::MetaProperties;
 
-use crate::checkpoint::{
-    OffsetsByPartition, offsets_text, parse_offsets, parse_partition_metadata,
-    partition_metadata_text,
-};
+use checkpoints::{Checkpoint, Key};
+
+use crate::checkpoint::{OffsetsByPartition, parse_partition_metadata, partition_metadata_text};
 use crate::config::LogConfig;
 use crate::disk::{Access, Disk, DiskFile, Durability, read_whole, replace_whole};
 use crate::error::{Attempt as _, LogError, StorageError};
@@ -41,9 +43,24 @@ pub struct LogDir<D: Disk> {
     path: PathBuf,
     lock: D::Lock,
     was_clean: bool,
-    recovery_points: OffsetsByPartition,
-    start_offsets: OffsetsByPartition,
-    high_watermarks: OffsetsByPartition,
+    kept: Mutex<Kept>,
+}
+
+/// What is kept of the logs beside them.
+#[derive(Debug)]
+struct Kept {
+    recovery_points: Checkpoint,
+    start_offsets: Checkpoint,
+    high_watermarks: Checkpoint,
+    /// The logs that were opened or created since the directory was opened: how the last owner left them says no more
+    /// how they are.
+    touched: BTreeSet<Key>,
+}
+
+impl Kept {
+    fn checkpoints(&mut self) -> [&mut Checkpoint; 3] {
+        [&mut self.recovery_points, &mut self.start_offsets, &mut self.high_watermarks]
+    }
 }
 
 /// A partition's folder as a directory lists it.
@@ -63,19 +80,13 @@ impl<D: Disk> LogDir<D> {
         let lock_path = path.join(LOCK);
         let lock = disk.lock(&lock_path).attempt("lock", &lock_path)?;
         let was_clean = take_clean_mark(&disk, &path)?;
-        let recovery_points = load_offsets(&disk, &path.join(RECOVERY_POINTS))?;
-        let start_offsets = load_offsets(&disk, &path.join(LOG_START_OFFSETS))?;
-        let high_watermarks = load_offsets(&disk, &path.join(HIGH_WATERMARKS))?;
-        Ok(Self {
-            disk,
-            files,
-            path,
-            lock,
-            was_clean,
-            recovery_points,
-            start_offsets,
-            high_watermarks,
-        })
+        let kept = Kept {
+            recovery_points: Checkpoint::load(&disk, path.join(RECOVERY_POINTS))?,
+            start_offsets: Checkpoint::load(&disk, path.join(LOG_START_OFFSETS))?,
+            high_watermarks: Checkpoint::load(&disk, path.join(HIGH_WATERMARKS))?,
+            touched: BTreeSet::new(),
+        };
+        Ok(Self { disk, files, path, lock, was_clean, kept: Mutex::new(kept) })
     }
 
     /// The directory's path.
@@ -93,9 +104,9 @@ impl<D: Disk> LogDir<D> {
         self.was_clean
     }
 
-    /// The high watermarks of the last owner.
-    pub const fn high_watermarks(&self) -> &OffsetsByPartition {
-        &self.high_watermarks
+    /// The high watermarks that were stored last.
+    pub fn high_watermarks(&self) -> OffsetsByPartition {
+        self.kept().high_watermarks.offsets().clone()
     }
 
     /// The partitions' folders, in order.
@@ -115,7 +126,8 @@ impl<D: Disk> LogDir<D> {
         Ok(folders)
     }
 
-    /// Opens a partition's log. It recovers what a crash has left, if need be.
+    /// Opens a partition's log. It recovers what a crash has left, if need be; one that is opened again counts as left
+    /// by a crash.
     ///
     /// # Errors
     /// See [`Log::open`].
@@ -127,13 +139,15 @@ impl<D: Disk> LogDir<D> {
         now: TimestampMs,
     ) -> Result<Log<D>, LogError> {
         let key = (topic.to_owned(), partition);
-        let offset_in = |offsets: &OffsetsByPartition| offsets.get(&key).copied();
+        let mut kept = self.kept();
         let opening = Opening {
-            start_offset: offset_in(&self.start_offsets).unwrap_or(Offset::ZERO),
-            recovery_point: offset_in(&self.recovery_points).unwrap_or(Offset::ZERO),
-            is_clean: self.was_clean,
+            start_offset: kept.start_offsets.get(&key).unwrap_or(Offset::ZERO),
+            recovery_point: kept.recovery_points.get(&key).unwrap_or(Offset::ZERO),
+            is_clean: self.was_clean && !kept.touched.contains(&key),
             now,
         };
+        kept.touched.insert(key);
+        drop(kept);
         let folder = self.log_path(topic, partition);
         Log::open(self.disk.clone(), self.files.clone(), folder, config, opening)
     }
@@ -151,6 +165,13 @@ impl<D: Disk> LogDir<D> {
         config: LogConfig,
         now: TimestampMs,
     ) -> Result<Log<D>, LogError> {
+        let key = (topic.to_owned(), partition);
+        let mut kept = self.kept();
+        for checkpoint in kept.checkpoints() {
+            checkpoint.make_way(&self.disk, &key)?;
+        }
+        kept.touched.insert(key);
+        drop(kept);
         let folder = self.log_path(topic, partition);
         self.disk.create_folder(&folder).attempt("create", &folder)?;
         let path = folder.join(PARTITION_METADATA);
@@ -210,6 +231,11 @@ impl<D: Disk> LogDir<D> {
         let from = self.log_path(topic, partition);
         let to = self.path.join(FolderName::deleted(topic, partition, unique));
         self.disk.rename(&from, &to).attempt("rename", &from)?;
+        let key = (topic.to_owned(), partition);
+        let mut kept = self.kept();
+        kept.checkpoints().into_iter().for_each(|checkpoint| checkpoint.forget(&key));
+        kept.touched.remove(&key);
+        drop(kept);
         self.disk.sync_dir(&self.path).attempt("sync", &self.path)?;
         Ok(to)
     }
@@ -225,13 +251,13 @@ impl<D: Disk> LogDir<D> {
         }
     }
 
-    /// Writes up to where each log is on disk. Logs that were not opened since [`LogDir::open`] keep what stood there
-    /// if they are not in `offsets`; so do those of the next two.
+    /// Writes up to where each log is on disk. A log that is not in `offsets` keeps what stood there until it is
+    /// retired; so with the next two.
     ///
     /// # Errors
     /// What the disk says; the old checkpoint stands then.
     pub fn store_recovery_points(&self, offsets: &OffsetsByPartition) -> Result<(), StorageError> {
-        self.store_offsets(RECOVERY_POINTS, &self.recovery_points, offsets)
+        self.kept().recovery_points.store(&self.disk, offsets)
     }
 
     /// Writes where each log begins.
@@ -239,7 +265,7 @@ impl<D: Disk> LogDir<D> {
     /// # Errors
     /// What the disk says; the old checkpoint stands then.
     pub fn store_start_offsets(&self, offsets: &OffsetsByPartition) -> Result<(), StorageError> {
-        self.store_offsets(LOG_START_OFFSETS, &self.start_offsets, offsets)
+        self.kept().start_offsets.store(&self.disk, offsets)
     }
 
     /// Writes each partition's high watermark.
@@ -247,20 +273,7 @@ impl<D: Disk> LogDir<D> {
     /// # Errors
     /// What the disk says; the old checkpoint stands then.
     pub fn store_high_watermarks(&self, offsets: &OffsetsByPartition) -> Result<(), StorageError> {
-        self.store_offsets(HIGH_WATERMARKS, &self.high_watermarks, offsets)
-    }
-
-    fn store_offsets(
-        &self,
-        name: &str,
-        before: &OffsetsByPartition,
-        offsets: &OffsetsByPartition,
-    ) -> Result<(), StorageError> {
-        let mut all = before.clone();
-        all.extend(offsets.iter().map(|(log, offset)| (log.clone(), *offset)));
-        let path = self.path.join(name);
-        replace_whole(&self.disk, &path, offsets_text(&all).as_bytes(), Durability::Synced)
-            .attempt("write", &path)
+        self.kept().high_watermarks.store(&self.disk, offsets)
     }
 
     /// Marks the directory as left in order: every log that was opened is closed, the checkpoints are written.
@@ -284,6 +297,10 @@ impl<D: Disk> LogDir<D> {
         MetaProperties::load(&self.disk, &self.path)
     }
 
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn log_path(&self, topic: &str, partition: Partition) -> PathBuf {
         self.path.join(FolderName::live(topic, partition))
     }
@@ -299,16 +316,6 @@ fn take_clean_mark<D: Disk>(disk: &D, path: &Path) -> Result<bool, StorageError>
             disk.sync_dir(path).attempt("sync", path)?;
             Ok(true)
         }
-    }
-}
-
-fn load_offsets<D: Disk>(disk: &D, path: &Path) -> Result<OffsetsByPartition, StorageError> {
-    match read_text(disk, path, CHECKPOINT_BYTES_MAX)? {
-        // Kafka creates them empty
-        Some(text) if !text.is_empty() => {
-            parse_offsets(&text).map_err(|why| StorageError::corrupt(path, why))
-        }
-        Some(_) | None => Ok(OffsetsByPartition::new()),
     }
 }
 

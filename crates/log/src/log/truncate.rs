@@ -3,13 +3,16 @@
 use types::{Offset, TimestampMs};
 
 use super::Log;
-use crate::disk::Disk;
+use crate::checkpoint::epochs_text;
+use crate::disk::{Disk, Durability, replace_whole};
 use crate::error::{Attempt as _, LogError, StorageError};
-use crate::names::{FileName, Part, Stage};
+use crate::names::{FileName, LEADER_EPOCHS, Part, Stage};
 use crate::segment::Segment;
 
 impl<D: Disk> Log<D> {
-    /// Cuts everything from `end` on; of the batch that holds it, all. Nothing happens behind the log's end.
+    /// Cuts everything from `end` on; of the batch that holds it, all. Nothing happens behind the log's end. A log that
+    /// began behind `end` begins there from then on. The recovery point may go back: it is to be stored before the log
+    /// grows again, lest a crash finds more counted as durable than is.
     ///
     /// # Errors
     /// `Storage`, `DiskFull`.
@@ -17,7 +20,7 @@ impl<D: Disk> Log<D> {
         if end >= self.end {
             return Ok(());
         }
-        if end < self.start || end <= self.segments[0].base_offset {
+        if end <= self.segments[0].base_offset {
             return self.start_over_at(end, now);
         }
         self.durable.truncations += 1;
@@ -28,8 +31,10 @@ impl<D: Disk> Log<D> {
         }
         self.recent.clear();
         self.end = self.cut_last_segment(end)?;
+        self.start = self.start.min(self.end);
         self.epochs.truncate_end(self.end);
         self.durable.recovery_point = self.durable.recovery_point.min(self.end);
+        self.store_epochs()?;
         self.reload_producers()
     }
 
@@ -58,7 +63,7 @@ impl<D: Disk> Log<D> {
         let path = self.home.path(start, Part::Log);
         self.home.disk.open(&path, crate::Access::Replace).attempt("create", &path)?;
         self.durable.names += 1;
-        Ok(())
+        self.store_epochs()
     }
 
     /// Cuts the last segment in front of the batch that holds `end`; returns the log's end.
@@ -71,6 +76,18 @@ impl<D: Disk> Log<D> {
                 Ok(place.base_offset.min(end))
             }
         }
+    }
+
+    /// What the checkpoint says of epochs that were cut must not meet what is appended instead.
+    fn store_epochs(&mut self) -> Result<(), LogError> {
+        if !self.epochs.is_stored() {
+            let path = self.home.join(LEADER_EPOCHS);
+            let text = epochs_text(self.epochs.entries());
+            replace_whole(&self.home.disk, &path, text.as_bytes(), Durability::Synced)
+                .attempt("write", &path)?;
+            self.epochs.mark_stored(self.epochs.changes());
+        }
+        Ok(())
     }
 
     fn reload_producers(&mut self) -> Result<(), LogError> {

@@ -1,0 +1,83 @@
+//! The three offset checkpoints of a directory, kept current while logs come and go.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use types::{Offset, Partition};
+
+use super::{CHECKPOINT_BYTES_MAX, read_text};
+use crate::checkpoint::{OffsetsByPartition, offsets_text, parse_offsets};
+use crate::disk::{Disk, Durability, replace_whole};
+use crate::error::{Attempt as _, StorageError};
+
+/// A topic's name and a partition's number.
+pub(super) type Key = (String, Partition);
+
+/// One checkpoint file and what is to be in it.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    path: PathBuf,
+    offsets: OffsetsByPartition,
+    /// Gone here, but still in the file.
+    stale: BTreeSet<Key>,
+}
+
+impl Checkpoint {
+    pub(super) fn load<D: Disk>(disk: &D, path: PathBuf) -> Result<Self, StorageError> {
+        let offsets = match read_text(disk, &path, CHECKPOINT_BYTES_MAX)? {
+            // Kafka creates them empty
+            Some(text) if !text.is_empty() => {
+                parse_offsets(&text).map_err(|why| StorageError::corrupt(&path, why))?
+            }
+            Some(_) | None => OffsetsByPartition::new(),
+        };
+        Ok(Self { path, offsets, stale: BTreeSet::new() })
+    }
+
+    pub(super) const fn offsets(&self) -> &OffsetsByPartition {
+        &self.offsets
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<Offset> {
+        self.offsets.get(key).copied()
+    }
+
+    /// The partition's log is no more. Its line goes with the next store: it does no harm to anyone but a partition
+    /// of the same name, see [`Checkpoint::make_way`].
+    pub(super) fn forget(&mut self, key: &Key) {
+        if self.offsets.remove(key).is_some() {
+            self.stale.insert(key.clone());
+        }
+    }
+
+    /// Sees to it that the file says nothing of a partition that is about to be created.
+    pub(super) fn make_way<D: Disk>(&mut self, disk: &D, key: &Key) -> Result<(), StorageError> {
+        self.forget(key);
+        if self.stale.contains(key) { self.write(disk) } else { Ok(()) }
+    }
+
+    /// Takes in `offsets`, keeps those of all other logs, and writes the file.
+    pub(super) fn store<D: Disk>(
+        &mut self,
+        disk: &D,
+        offsets: &OffsetsByPartition,
+    ) -> Result<(), StorageError> {
+        for (key, offset) in offsets {
+            match self.offsets.get_mut(key) {
+                Some(known) => *known = *offset,
+                None => {
+                    self.offsets.insert(key.clone(), *offset);
+                }
+            }
+        }
+        self.write(disk)
+    }
+
+    fn write<D: Disk>(&mut self, disk: &D) -> Result<(), StorageError> {
+        let text = offsets_text(&self.offsets);
+        replace_whole(disk, &self.path, text.as_bytes(), Durability::Synced)
+            .attempt("write", &self.path)?;
+        self.stale.clear();
+        Ok(())
+    }
+}
