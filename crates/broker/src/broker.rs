@@ -10,6 +10,7 @@ use crate::fetch::Sessions;
 use crate::net::{self, BoundListener, ListenError, Reactors};
 use crate::node::Node;
 use crate::partition::{Partitions, now};
+use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageStartError, random_id};
 use crate::telemetry::{self, HttpServer, Metrics};
@@ -102,11 +103,13 @@ impl Broker {
         let membership = membership(&settings, &storage, &bound);
         let controller = start_controller(&settings, membership, &partitions, &chores)?;
         let (stop, stopping) = watch::channel(false);
+        let producer_ids = ProducerIds::new(settings.node_id);
         let node = Arc::new(Node {
             settings,
             cluster_id: storage.cluster_id,
             controller,
             partitions: Arc::clone(&partitions),
+            producer_ids,
             fetch_sessions: Sessions::default(),
             metrics: Metrics::default(),
             stopping,

@@ -3,7 +3,7 @@
 use crate::dispatch::RequestContext;
 use crate::partition::{Leader, TopicRules};
 use crate::settings::Settings;
-use metadata::config::{BrokerLayers, TopicConfig, UNSET};
+use metadata::config::{Assignments, BrokerLayers, Entry, TopicConfig, UNSET, describe_topic};
 use metadata::image::{ConfigResource, Image, ResourceKind};
 use types::NodeId;
 
@@ -41,15 +41,8 @@ impl RequestContext<'_> {
 
 /// What a topic's configs are on this broker, from every layer.
 pub(crate) fn topic_rules(image: &Image, settings: &Settings, topic: &str) -> TopicRules {
-    let configs = image.configs();
-    let this_broker = ConfigResource::new(ResourceKind::Broker, &settings.node_id.to_string());
-    let layers = BrokerLayers {
-        broker: configs.of(&this_broker).unwrap_or(UNSET),
-        broker_default: configs.of(&ConfigResource::broker_default()).unwrap_or(UNSET),
-        file: settings.config.file(),
-    };
-    let own = configs.of(&ConfigResource::topic(topic)).unwrap_or(UNSET);
-    match TopicConfig::resolve(own, layers) {
+    let own = image.configs().of(&ConfigResource::topic(topic)).unwrap_or(UNSET);
+    match TopicConfig::resolve(own, broker_layers(image, settings)) {
         Ok(config) => {
             let expiration = settings.config.value("producer.id.expiration.ms").as_i64();
             TopicRules::new(&config, expiration.unwrap_or(i64::MAX))
@@ -59,5 +52,21 @@ pub(crate) fn topic_rules(image: &Image, settings: &Settings, topic: &str) -> To
             tracing::error!(topic, %error, "a topic's configs are not valid: the defaults hold");
             TopicRules::default()
         }
+    }
+}
+
+/// Every key of a topic with these configs of its own, as DescribeConfigs shows them.
+pub(crate) fn topic_configs(image: &Image, settings: &Settings, own: &Assignments) -> Vec<Entry> {
+    describe_topic(own, broker_layers(image, settings))
+}
+
+/// What is set about this broker, dynamically and in its file.
+pub(crate) fn broker_layers<'a>(image: &'a Image, settings: &'a Settings) -> BrokerLayers<'a> {
+    let configs = image.configs();
+    let this_broker = ConfigResource::new(ResourceKind::Broker, &settings.node_id.to_string());
+    BrokerLayers {
+        broker: configs.of(&this_broker).unwrap_or(UNSET),
+        broker_default: configs.of(&ConfigResource::broker_default()).unwrap_or(UNSET),
+        file: settings.config.file(),
     }
 }

@@ -218,10 +218,18 @@ routes! {
     ListOffsets => list_offsets,
     Metadata => metadata,
     ApiVersions => api_versions,
+    CreateTopics => create_topics,
+    DeleteTopics => delete_topics,
     DeleteRecords => delete_records,
+    InitProducerId => init_producer_id,
     OffsetForLeaderEpoch => offset_for_leader_epoch,
     DescribeLogDirs => describe_log_dirs,
+    CreatePartitions => create_partitions,
+    ElectLeaders => elect_leaders,
+    UpdateFeatures => update_features,
+    DescribeCluster => describe_cluster,
     DescribeProducers => describe_producers,
+    DescribeTopicPartitions => describe_topic_partitions,
 }
 
 async fn produce(

@@ -12,6 +12,7 @@ mod fetch;
 mod net;
 mod node;
 mod partition;
+mod producer_ids;
 mod settings;
 mod storage;
 mod telemetry;

@@ -3,6 +3,7 @@
 use crate::controller::Controller;
 use crate::fetch::Sessions;
 use crate::partition::Partitions;
+use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub(crate) struct Node {
     pub cluster_id: String,
     pub controller: Controller,
     pub partitions: Arc<Partitions>,
+    pub producer_ids: ProducerIds,
     pub fetch_sessions: Sessions,
     pub metrics: Metrics,
     /// Turns true when the server begins to stop: whoever waits for long ends its wait.

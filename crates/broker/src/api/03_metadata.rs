@@ -31,9 +31,9 @@ const fn operations(ids: &[u8]) -> i32 {
 }
 
 /// Read, Write, Create, Delete, Alter, Describe, DescribeConfigs, AlterConfigs.
-const TOPIC_OPERATIONS: i32 = operations(&[3, 4, 5, 6, 7, 8, 10, 11]);
+pub(crate) const TOPIC_OPERATIONS: i32 = operations(&[3, 4, 5, 6, 7, 8, 10, 11]);
 /// Create, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite.
-const CLUSTER_OPERATIONS: i32 = operations(&[5, 7, 8, 9, 10, 11, 12]);
+pub(crate) const CLUSTER_OPERATIONS: i32 = operations(&[5, 7, 8, 9, 10, 11, 12]);
 
 /// Brokers in service that have the request's listener.
 type Brokers = BTreeMap<NodeId, BrokerEndpoint>;

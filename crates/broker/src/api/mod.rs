@@ -2,14 +2,28 @@
 
 #[path = "18_api_versions.rs"]
 pub(crate) mod api_versions;
+#[path = "37_create_partitions.rs"]
+pub(crate) mod create_partitions;
+#[path = "19_create_topics.rs"]
+pub(crate) mod create_topics;
 #[path = "21_delete_records.rs"]
 pub(crate) mod delete_records;
+#[path = "20_delete_topics.rs"]
+pub(crate) mod delete_topics;
+#[path = "60_describe_cluster.rs"]
+pub(crate) mod describe_cluster;
 #[path = "35_describe_log_dirs.rs"]
 pub(crate) mod describe_log_dirs;
 #[path = "61_describe_producers.rs"]
 pub(crate) mod describe_producers;
+#[path = "75_describe_topic_partitions.rs"]
+pub(crate) mod describe_topic_partitions;
+#[path = "43_elect_leaders.rs"]
+pub(crate) mod elect_leaders;
 #[path = "01_fetch.rs"]
 pub(crate) mod fetch;
+#[path = "22_init_producer_id.rs"]
+pub(crate) mod init_producer_id;
 #[path = "02_list_offsets.rs"]
 pub(crate) mod list_offsets;
 #[path = "03_metadata.rs"]
@@ -18,6 +32,8 @@ pub(crate) mod metadata;
 pub(crate) mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 pub(crate) mod produce;
+#[path = "57_update_features.rs"]
+pub(crate) mod update_features;
 
 use crate::dispatch;
 use wire::{ApiKey, VersionRange};

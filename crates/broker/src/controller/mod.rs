@@ -72,6 +72,7 @@ pub struct Controller<D: Disk = RealDisk> {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// The epoch of this node's broker.
     broker_epoch: Option<BrokerEpoch>,
+    kraft_version: i16,
 }
 
 /// The command may or may not have been carried out: the controller stopped or could not write.
@@ -115,6 +116,7 @@ impl<D: Disk> Controller<D> {
         state.log.flush(start)?;
         let image = Arc::new(state.replay.publish());
         listener(&Image::default(), &image);
+        let kraft_version = state.quorum.kraft_version;
         let published = Arc::new(Published { image: ArcSwap::new(image), listener });
         let (jobs, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
         let worker = Worker {
@@ -126,7 +128,7 @@ impl<D: Disk> Controller<D> {
             reload: Box::new(load),
         };
         let thread = Mutex::new(Some(worker.spawn()?));
-        Ok(Self { published, jobs: Mutex::new(Some(jobs)), thread, broker_epoch })
+        Ok(Self { published, jobs: Mutex::new(Some(jobs)), thread, broker_epoch, kraft_version })
     }
 
     /// The newest image. Loading it takes no lock.
@@ -139,6 +141,12 @@ impl<D: Disk> Controller<D> {
     #[must_use]
     pub fn broker_epoch(&self) -> Option<BrokerEpoch> {
         self.broker_epoch
+    }
+
+    /// The level of `kraft.version`: 1 where the log knows the voters.
+    #[must_use]
+    pub fn kraft_version(&self) -> i16 {
+        self.kraft_version
     }
 
     /// Has a command decided and written, and yields its answer once it is durable and published.

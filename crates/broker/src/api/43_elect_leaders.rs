@@ -1,0 +1,20 @@
+//! ElectLeaders: preferred and unclean elections.
+
+use crate::dispatch::RequestContext;
+use types::ErrorCode;
+use wire::elect_leaders_request::ElectLeadersRequest;
+use wire::elect_leaders_response::ElectLeadersResponse;
+
+pub(crate) async fn answer(
+    context: &RequestContext<'_>,
+    request: ElectLeadersRequest<'_>,
+) -> ElectLeadersResponse<'static> {
+    let command = metadata::decide::ElectLeaders(request.into_owned());
+    match context.node.controller.submit(command).await {
+        Ok(response) => response,
+        Err(_) => ElectLeadersResponse {
+            error_code: ErrorCode::NotController.code(),
+            ..Default::default()
+        },
+    }
+}
