@@ -7,6 +7,7 @@ use crate::controller::{
 };
 use crate::effects;
 use crate::fetch::Sessions;
+use crate::groups::{GroupSettings, Groups};
 use crate::net::{self, BoundListener, ListenError, Reactors};
 use crate::node::Node;
 use crate::partition::{Partitions, now};
@@ -79,6 +80,7 @@ pub struct Running {
     reactors: Arc<Reactors>,
     accepting: JoinHandle<()>,
     housekeeper: Housekeeper,
+    coordinating: JoinHandle<()>,
     http: Option<HttpServer>,
     stop: watch::Sender<bool>,
     listeners: Vec<(Arc<str>, SocketAddr)>,
@@ -101,15 +103,19 @@ impl Broker {
         let partitions = Arc::new(partitions);
         let chores = Arc::new(Chores::default());
         let membership = membership(&settings, &storage, &bound);
-        let controller = start_controller(&settings, membership, &partitions, &chores)?;
         let (stop, stopping) = watch::channel(false);
         let producer_ids = ProducerIds::new(settings.node_id);
+        let group_settings = GroupSettings::new(&settings.config);
+        let groups = Groups::new(group_settings, Arc::clone(&partitions), stopping.clone());
+        let groups = Arc::new(groups);
+        let controller = start_controller(&settings, membership, &partitions, &chores, &groups)?;
         let node = Arc::new(Node {
             settings,
             cluster_id: storage.cluster_id,
             controller,
             partitions: Arc::clone(&partitions),
             producer_ids,
+            groups: Arc::clone(&groups),
             fetch_sessions: Sessions::default(),
             metrics: Metrics::default(),
             stopping,
@@ -124,8 +130,9 @@ impl Broker {
         let limits = node.settings.network.connection_limits.clone();
         let accept = net::accept_all(bound, Arc::clone(&reactors), limits, node.stopping.clone());
         let accepting = tokio::spawn(accept);
+        let coordinating = tokio::spawn(async move { groups.run().await });
         node.ready.store(true, Ordering::Release);
-        Ok(Running { node, reactors, accepting, housekeeper, http, stop, listeners })
+        Ok(Running { node, reactors, accepting, housekeeper, coordinating, http, stop, listeners })
     }
 }
 
@@ -135,6 +142,7 @@ fn start_controller(
     membership: Membership,
     partitions: &Arc<Partitions>,
     chores: &Arc<Chores>,
+    groups: &Arc<Groups>,
 ) -> Result<Controller, ControllerError> {
     let config = &settings.config;
     let controller = ControllerSettings {
@@ -144,10 +152,12 @@ fn start_controller(
         decide: decide_settings(settings),
         log: MetadataLogSettings::default(),
     };
-    let (settings, partitions, chores) =
-        (Arc::clone(settings), Arc::clone(partitions), Arc::clone(chores));
+    let (settings, partitions, chores, groups) =
+        (Arc::clone(settings), Arc::clone(partitions), Arc::clone(chores), Arc::clone(groups));
     let listener = move |old: &Image, new: &Arc<Image>| {
-        chores.remove(effects::apply(&partitions, &settings, old, new));
+        let deleted = effects::apply(&partitions, &settings, old, new);
+        groups.forget_topics(deleted.iter().map(|partition| &*partition.topic));
+        chores.remove(deleted);
     };
     Controller::start(controller, Box::new(listener))
 }
@@ -235,6 +245,7 @@ impl Running {
         self.node.ready.store(false, Ordering::Release);
         self.stop.send_replace(true);
         joined("accepting", self.accepting.await);
+        joined("coordinating", self.coordinating.await);
         let grace = self.node.settings.network.stop_grace;
         let reactors = Arc::into_inner(self.reactors).expect("who accepted has ended");
         reactors.stop(grace).await;

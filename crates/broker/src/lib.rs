@@ -9,6 +9,7 @@ pub mod controller;
 mod dispatch;
 mod effects;
 mod fetch;
+mod groups;
 mod net;
 mod node;
 mod partition;

@@ -2,6 +2,7 @@
 
 use crate::controller::Controller;
 use crate::fetch::Sessions;
+use crate::groups::Groups;
 use crate::partition::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
@@ -17,6 +18,7 @@ pub(crate) struct Node {
     pub controller: Controller,
     pub partitions: Arc<Partitions>,
     pub producer_ids: ProducerIds,
+    pub groups: Arc<Groups>,
     pub fetch_sessions: Sessions,
     pub metrics: Metrics,
     /// Turns true when the server begins to stop: whoever waits for long ends its wait.

@@ -37,10 +37,10 @@ impl GroupKind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Classic => "Classic",
-            Self::Consumer => "Consumer",
-            Self::Share => "Share",
-            Self::Streams => "Streams",
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+            Self::Share => "share",
+            Self::Streams => "streams",
         }
     }
 

@@ -36,8 +36,8 @@ pub use reply::{
     PartitionError, Reply, SyncReply, TopicErrors,
 };
 pub use request::{
-    Call, Client, CommitOffsets, CommitPartition, CommitTopic, DeleteOffsets, FetchOffsets,
-    FetchTopic, Heartbeat, JoinGroup, LeaveGroup, LeavingMember, ListGroups, Protocol, Request,
-    SyncGroup, TopicPartitions,
+    Call, Client, CommitOffsets, CommitPartition, CommitTopic, DeleteOffsets, DeletedTopic,
+    FetchOffsets, FetchTopic, Heartbeat, JoinGroup, LeaveGroup, LeavingMember, ListGroups,
+    Protocol, Request, SyncGroup, TopicPartitions,
 };
 pub use shard::{Decision, Instant, Now, Shard, Ticket};

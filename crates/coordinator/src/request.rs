@@ -16,7 +16,14 @@ pub enum Request {
     /// Time to drop offsets whose retention is over, and groups that hold nothing any more.
     ExpireOffsets,
     /// These topics are gone for good, and with them what was committed for them.
-    TopicsDeleted(Vec<Text>),
+    TopicsDeleted(Vec<DeletedTopic>),
+}
+
+/// A topic that is gone; one that has its name now has another id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedTopic {
+    pub name: Text,
+    pub id: TopicId,
 }
 
 /// A call, each on one group except for the list.

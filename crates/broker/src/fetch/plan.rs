@@ -4,7 +4,7 @@ use super::Followed;
 use crate::partition::{EndsSeen, Leader, Partition, Partitions};
 use log::{AbortedTxn, EpochEnd, LogError, RealFile, Slice};
 use std::sync::Arc;
-use types::{ErrorCode, LeaderEpoch, NodeId};
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 
 /// What a client may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,9 +107,8 @@ async fn try_read(
     check_leadership(&partition, partitions.node(), followed.current_leader_epoch)?;
     let ends = partition.ends().await?;
     if followed.last_fetched_epoch != LeaderEpoch::NONE {
-        let known = partition.log().await?.epoch_end_offset(followed.last_fetched_epoch);
-        let known = known.ok_or(ErrorCode::OffsetOutOfRange)?;
-        if let Some(end) = divergence(followed, known) {
+        let log = partition.log().await?;
+        if let Some(end) = divergence(followed, log.epoch_end_offset(followed.last_fetched_epoch)) {
             return Ok(Reading::Diverged { ends, end });
         }
     }
@@ -187,7 +186,9 @@ pub(crate) fn epoch_error(current: LeaderEpoch, ours: LeaderEpoch) -> Option<Err
 }
 
 /// Where the client's log must be cut, if it is not a beginning of this one.
-fn divergence(followed: &Followed, known: EpochEnd) -> Option<EpochEnd> {
+fn divergence(followed: &Followed, known: Option<EpochEnd>) -> Option<EpochEnd> {
+    let unknown = EpochEnd { epoch: LeaderEpoch::NONE, end_offset: Offset(-1) };
+    let known = known.unwrap_or(unknown);
     let is_other = known.epoch < followed.last_fetched_epoch;
     (is_other || known.end_offset < followed.fetch_offset).then_some(known)
 }

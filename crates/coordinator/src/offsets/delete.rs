@@ -5,8 +5,8 @@ use types::{ErrorCode, TopicId};
 use super::tombstone;
 use crate::groups::{Group, GroupShard};
 use crate::{
-    Decision, DeleteOffsets, GroupId, OffsetDeleteReply, PartitionError, Record, Reply,
-    StoredRecord, Text, Ticket, TopicErrors, TopicPartitions,
+    Decision, DeleteOffsets, DeletedTopic, GroupId, OffsetDeleteReply, PartitionError, Record,
+    Reply, StoredRecord, Ticket, TopicErrors, TopicPartitions,
 };
 
 impl GroupShard {
@@ -91,12 +91,13 @@ impl GroupShard {
     }
 
     /// What was committed for topics that are gone would mislead consumers of their namesakes.
-    pub(crate) fn decide_topics_deleted(&self, gone: &[Text]) -> Decision<Record, Reply> {
+    pub(crate) fn decide_topics_deleted(&self, gone: &[DeletedTopic]) -> Decision<Record, Reply> {
         let mut records = Vec::new();
         for (group, topics) in self.offsets.groups() {
             for topic in gone {
-                for partition in topics.get(topic).into_iter().flat_map(|p| p.keys()) {
-                    records.push(Record::Stored(tombstone(group, topic, *partition)));
+                let partitions = topics.get(&topic.name).into_iter().flatten();
+                for (partition, _) in partitions.filter(|(_, o)| o.is_of_topic(topic.id)) {
+                    records.push(Record::Stored(tombstone(group, &topic.name, *partition)));
                 }
             }
         }

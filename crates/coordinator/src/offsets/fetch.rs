@@ -25,7 +25,7 @@ fn fetch_topic(committed: Option<&Topics>, asked: &FetchTopic) -> FetchedTopic {
         partition: *partition,
         committed: partitions
             .and_then(|p| p.get(partition))
-            .filter(|offset| is_of_topic(offset, asked.topic_id))
+            .filter(|offset| offset.is_of_topic(asked.topic_id))
             .cloned(),
     };
     FetchedTopic {
@@ -33,11 +33,6 @@ fn fetch_topic(committed: Option<&Topics>, asked: &FetchTopic) -> FetchedTopic {
         topic_id: asked.topic_id,
         partitions: asked.partitions.iter().map(fetch).collect(),
     }
-}
-
-/// An offset of a topic that was deleted says nothing about its namesake.
-fn is_of_topic(offset: &CommittedOffset, topic: TopicId) -> bool {
-    topic.is_zero() || offset.topic_id.is_zero() || offset.topic_id == topic
 }
 
 fn all(topics: &Topics) -> Vec<FetchedTopic> {

@@ -26,6 +26,13 @@ pub struct CommittedOffset {
     pub topic_id: TopicId,
 }
 
+impl CommittedOffset {
+    /// An offset of a topic that was deleted says nothing about its namesake.
+    pub(crate) fn is_of_topic(&self, topic: TopicId) -> bool {
+        topic.is_zero() || self.topic_id.is_zero() || self.topic_id == topic
+    }
+}
+
 pub(crate) type Partitions = BTreeMap<i32, CommittedOffset>;
 pub(crate) type Topics = BTreeMap<Text, Partitions>;
 

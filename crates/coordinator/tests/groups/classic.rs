@@ -327,9 +327,9 @@ fn groups_are_listed_by_state_and_type() {
     check_pair(
         "
         nobody commit t/0=1 group=h                => nobody committed t/0:NONE
-        x list                                     => x lists g/work/Stable/Classic h//Empty/Classic
-        x list states=stable                       => x lists g/work/Stable/Classic
-        x list states=EMPTY,Dead types=classic     => x lists h//Empty/Classic
+        x list                                     => x lists g/work/Stable/classic h//Empty/classic
+        x list states=stable                       => x lists g/work/Stable/classic
+        x list states=EMPTY,Dead types=classic     => x lists h//Empty/classic
         x list types=consumer                      => x lists
         ",
     );

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use coordinator::{
-    Call, Client, CommitOffsets, CommitPartition, CommitTopic, DeleteOffsets, FetchOffsets,
-    FetchTopic, GroupConfig, GroupId, Heartbeat, InstanceId, JoinGroup, LeaveGroup, LeavingMember,
-    ListGroups, MemberId, Protocol, Reply, Request, SyncGroup, TopicPartitions,
+    Call, Client, CommitOffsets, CommitPartition, CommitTopic, DeleteOffsets, DeletedTopic,
+    FetchOffsets, FetchTopic, GroupConfig, GroupId, Heartbeat, InstanceId, JoinGroup, LeaveGroup,
+    LeavingMember, ListGroups, MemberId, Protocol, Reply, Request, SyncGroup, TopicPartitions,
 };
 use types::{ErrorCode, TopicId};
 
@@ -59,7 +59,8 @@ impl Player {
                 }
                 "expire" => self.bench.ask(Request::ExpireOffsets),
                 "topic-deleted" => {
-                    let topics = words.map(Into::into).collect();
+                    let gone = |name: &str| DeletedTopic { name: name.into(), id: TopicId::ZERO };
+                    let topics = words.map(gone).collect();
                     self.bench.ask(Request::TopicsDeleted(topics))
                 }
                 who => {

@@ -1,0 +1,310 @@
+//! One shard and its one loop: decide, apply, append what is to be kept, and only then speak.
+//!
+//! Whoever brings a request runs the loop if nobody does, and takes along what has come meanwhile:
+//! requests that wait together are written together, and no task exists for a shard.
+
+use super::Clock;
+use super::alarms::Alarms;
+use super::replay::replay;
+use super::settings::GroupSettings;
+use crate::partition::Partition;
+use coordinator::{
+    Call, GroupConfig, GroupShard, RecordBytes, Reply, Request, Shard, StoredRecord, Ticket,
+};
+use log::Origin;
+use record::{BatchBuilder, Codec, Producer, ValidBatch, with_scratch};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
+
+/// So long a caller waits for a log to be read before it is told to come again.
+const LOAD_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a batch takes around a single record of it.
+const BATCH_BYTES_AROUND: usize = 128;
+
+type Answer = oneshot::Sender<Result<Reply, ErrorCode>>;
+
+/// Something for the loop to do.
+enum Job {
+    Call(Call, Answer),
+    Tell(Request),
+}
+
+pub(super) struct ShardOwner {
+    partition: Arc<Partition>,
+    node: NodeId,
+    config: GroupConfig,
+    codec: Codec,
+    clock: Clock,
+    alarms: Arc<Alarms>,
+    inbox: Mutex<Vec<Job>>,
+    machine: Mutex<Option<Machine>>,
+    is_loaded: AtomicBool,
+    /// Held while the log is being read.
+    loading: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A shard that has been loaded, and who waits for it.
+struct Machine {
+    shard: GroupShard,
+    waiting: BTreeMap<Ticket, Answer>,
+    next_ticket: u64,
+    /// The term in which it may write.
+    epoch: LeaderEpoch,
+    /// Where its next record goes: nobody else writes to the partition.
+    end: Offset,
+}
+
+/// Why the shard must be forgotten.
+enum Lost {
+    Leadership,
+    Log(String),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leadership => f.write_str("another broker leads it, or this one in another term"),
+            Self::Log(why) => write!(f, "its log takes no more records: {why}"),
+        }
+    }
+}
+
+impl fmt::Debug for ShardOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShardOwner({:?})", self.partition)
+    }
+}
+
+impl ShardOwner {
+    pub fn new(
+        partition: Arc<Partition>,
+        node: NodeId,
+        settings: &GroupSettings,
+        clock: Clock,
+        alarms: Arc<Alarms>,
+    ) -> Self {
+        let batch_bytes_max = partition.topic.rules.load().records.batch_bytes_max;
+        let record_bytes_max = batch_bytes_max.saturating_sub(BATCH_BYTES_AROUND);
+        Self {
+            partition,
+            node,
+            config: GroupConfig { record_bytes_max, ..settings.shard.clone() },
+            codec: settings.codec,
+            clock,
+            alarms,
+            inbox: Mutex::default(),
+            machine: Mutex::default(),
+            is_loaded: AtomicBool::new(false),
+            loading: Arc::default(),
+        }
+    }
+
+    pub fn is_of(&self, partition: &Arc<Partition>) -> bool {
+        Arc::ptr_eq(&self.partition, partition)
+    }
+
+    /// Has the machine answer a call, which may take as long as the machine likes.
+    pub async fn call(self: &Arc<Self>, call: Call) -> Result<Reply, ErrorCode> {
+        self.ready().await?;
+        let (answer, reply) = oneshot::channel();
+        self.bring(Job::Call(call, answer));
+        reply.await.unwrap_or(Err(ErrorCode::NotCoordinator))
+    }
+
+    /// Hands the machine a request that nobody waits for.
+    pub fn tell(&self, request: Request) {
+        self.bring(Job::Tell(request));
+    }
+
+    /// Returns when the shard is loaded.
+    ///
+    /// # Errors
+    /// As [`super::Groups::call`].
+    pub async fn ready(self: &Arc<Self>) -> Result<(), ErrorCode> {
+        if self.is_loaded.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let load = async {
+            let turn = Arc::clone(&self.loading).lock_owned().await;
+            let owner = Arc::clone(self);
+            // on its own, so that a caller that goes away does not end it
+            let loaded = tokio::spawn(async move {
+                let result = owner.load().await;
+                drop(turn);
+                result
+            });
+            loaded.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
+        };
+        let loaded = tokio::time::timeout(LOAD_PATIENCE, load).await;
+        loaded.unwrap_or(Err(ErrorCode::CoordinatorLoadInProgress))
+    }
+
+    async fn load(&self) -> Result<(), ErrorCode> {
+        if self.is_loaded.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let epoch = self.partition.led_by(self.node).map_err(|_| ErrorCode::NotCoordinator)?;
+        let (partition, config) = (Arc::clone(&self.partition), self.config.clone());
+        let replayed = self.partition.directory().pool.run(move || replay(&partition, config));
+        let (shard, end) =
+            replayed.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable)).map_err(|error| {
+                tracing::warn!(partition = ?self.partition, %error, "cannot load groups");
+                ErrorCode::CoordinatorNotAvailable
+            })?;
+        let waiting = BTreeMap::new();
+        *self.machine() = Some(Machine { shard, waiting, next_ticket: 0, epoch, end });
+        self.tell(Request::Loaded);
+        self.is_loaded.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Leaves a job, and runs the loop unless somebody is at it who will find the job.
+    fn bring(&self, job: Job) {
+        self.inbox().push(job);
+        loop {
+            let mut machine = match self.machine.try_lock() {
+                Ok(machine) => machine,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                // who holds it looks into the inbox again after letting go
+                Err(TryLockError::WouldBlock) => return,
+            };
+            let jobs = std::mem::take(&mut *self.inbox());
+            if !jobs.is_empty() {
+                self.round(&mut machine, jobs);
+            }
+            drop(machine);
+            if self.inbox().is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// One round of the loop. A machine that cannot write any more is forgotten.
+    fn round(&self, slot: &mut Option<Machine>, jobs: Vec<Job>) {
+        let Some(machine) = slot else {
+            for job in jobs {
+                job.refuse(ErrorCode::NotCoordinator);
+            }
+            return;
+        };
+        let lost = machine.run(self, jobs).err();
+        let next = machine.shard.next_deadline();
+        self.alarms.set(self.partition.index, next.filter(|_| lost.is_none()));
+        if let Some(lost) = lost {
+            tracing::warn!(partition = ?self.partition, %lost, "groups of a partition are given up");
+            self.is_loaded.store(false, Ordering::Release);
+            // those who wait see their channel close
+            *slot = None;
+        }
+    }
+
+    /// Appends records in as few batches as the topic allows.
+    fn append(
+        &self,
+        records: &[RecordBytes],
+        epoch: LeaderEpoch,
+        end: Offset,
+    ) -> Result<Offset, Lost> {
+        if self.partition.led_by(self.node) != Ok(epoch) {
+            return Err(Lost::Leadership);
+        }
+        let now = self.clock.now().wall;
+        let batch_bytes_max = self.partition.topic.rules.load().records.batch_bytes_max;
+        let mut builder = BatchBuilder::new();
+        let mut end = end;
+        for record in records {
+            let (key, value) = (Some(&*record.key), record.value.as_deref());
+            let bytes = builder.record_bytes(now, key, value, &[]);
+            if !builder.is_empty() && builder.bytes_max() + bytes > batch_bytes_max {
+                end = self.append_batch(&mut builder, epoch, end, now)?;
+            }
+            builder.append(now, key, value, &[]).map_err(|error| Lost::Log(error.to_string()))?;
+        }
+        if builder.is_empty() { Ok(end) } else { self.append_batch(&mut builder, epoch, end, now) }
+    }
+
+    fn append_batch(
+        &self,
+        builder: &mut BatchBuilder,
+        epoch: LeaderEpoch,
+        end: Offset,
+        now: TimestampMs,
+    ) -> Result<Offset, Lost> {
+        let batch: ValidBatch<'_> =
+            with_scratch(|scratch| builder.seal(self.codec, Producer::NONE, scratch));
+        let log = self.partition.open().map_err(|error| Lost::Log(error.to_string()))?;
+        let appended = log.append(&batch, Origin::Coordinator, epoch, now);
+        let (appended, _ends) = appended.map_err(|error| Lost::Log(error.to_string()))?;
+        if appended.base_offset != end {
+            return Err(Lost::Log(format!("somebody else has written at {end}")));
+        }
+        Ok(appended.last_offset.plus(1))
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Option<Machine>> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Machine {
+    fn run(&mut self, owner: &ShardOwner, jobs: Vec<Job>) -> Result<(), Lost> {
+        let mut stored: Vec<RecordBytes> = Vec::new();
+        let mut replies = Vec::new();
+        for job in jobs {
+            let request = self.admit(job);
+            let decision = self.shard.decide(owner.clock.now(), request);
+            for record in &decision.records {
+                let ahead = i64::try_from(stored.len()).unwrap_or(i64::MAX);
+                self.shard.apply(self.end.plus(ahead), record);
+                if let Some(record) = record.stored() {
+                    stored.push(encode(record)?);
+                }
+            }
+            replies.extend(decision.replies);
+        }
+        if !stored.is_empty() {
+            self.end = owner.append(&stored, self.epoch, self.end)?;
+        }
+        for (ticket, reply) in replies {
+            let answer = self.waiting.remove(&ticket).expect("a ticket is answered once");
+            // whoever asked may have gone away
+            let _ = answer.send(Ok(reply));
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, job: Job) -> Request {
+        match job {
+            Job::Tell(request) => request,
+            Job::Call(call, answer) => {
+                let ticket = Ticket(self.next_ticket);
+                self.next_ticket += 1;
+                self.waiting.insert(ticket, answer);
+                Request::Call(ticket, call)
+            }
+        }
+    }
+}
+
+impl Job {
+    fn refuse(self, error: ErrorCode) {
+        match self {
+            Self::Call(_, answer) => _ = answer.send(Err(error)),
+            Self::Tell(_) => {}
+        }
+    }
+}
+
+fn encode(record: &StoredRecord) -> Result<RecordBytes, Lost> {
+    record.encode().map_err(|error| Lost::Log(error.to_string()))
+}
