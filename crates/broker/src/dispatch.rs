@@ -232,14 +232,21 @@ routes! {
     DeleteRecords => delete_records,
     InitProducerId => init_producer_id,
     OffsetForLeaderEpoch => offset_for_leader_epoch,
+    DescribeConfigs => describe_configs,
+    AlterConfigs => alter_configs,
     DescribeLogDirs => describe_log_dirs,
     CreatePartitions => create_partitions,
     DeleteGroups => delete_groups,
     ElectLeaders => elect_leaders,
+<<<<<<< 44ab86c
+    IncrementalAlterConfigs => incremental_alter_configs,
+=======
     OffsetDelete => offset_delete,
+>>>>>>> 248b30ef7b5e6832c490917593e87daede06db88
     UpdateFeatures => update_features,
     DescribeCluster => describe_cluster,
     DescribeProducers => describe_producers,
+    ListConfigResources => list_config_resources,
     DescribeTopicPartitions => describe_topic_partitions,
 }
 

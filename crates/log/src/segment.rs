@@ -340,9 +340,9 @@ impl<D: Disk> Segment<D> {
     /// Whether everything waits in memory for nothing: the next append can take note of itself.
     fn make_index_room(&mut self, home: &Home<D>) -> Result<(), StorageError> {
         let Indexes { offset, time, txn, .. } = self.indexes(home)?;
-        let is_full = offset.entries().has_full_page()
-            || time.entries().has_full_page()
-            || txn.entries().has_full_page();
+        let is_full = offset.entries().has_many_waiting()
+            || time.entries().has_many_waiting()
+            || txn.entries().has_many_waiting();
         if is_full { self.store_indexes(home) } else { Ok(()) }
     }
 
@@ -376,15 +376,11 @@ impl<D: Disk> Segment<D> {
         self.indexes = None;
     }
 
-    /// Drops the indexes: they are to be built from the log.
-    pub(crate) fn reset_indexes(&mut self, home: &Home<D>) -> Result<(), StorageError> {
-        for path in home.index_paths(self.base_offset) {
-            home.remove_if_there(&path)?;
-        }
+    /// Forgets the indexes, of which no file is left: they are to be built from the log.
+    pub(crate) fn reset_indexes(&mut self) {
         self.indexes = Some(Box::new(Indexes::empty(self.base_offset)));
         self.first_timestamp = None;
         self.has_aborted = false;
-        Ok(())
     }
 
     /// Takes note of a batch that is in the file, while indexes are built.

@@ -181,6 +181,24 @@ fn a_bomb_stops_at_the_limit() {
 }
 
 #[test]
+fn many_offenders_are_not_all_named() {
+    let mut builder = BatchBuilder::new();
+    for _ in 0..100_000 {
+        builder.append(NOW, None, None, &[]).unwrap();
+    }
+    let inflated_bytes = builder.bytes_max();
+    let bytes = builder.finish(Codec::new(Compression::Zstd), Producer::NONE, &mut Scratch::new());
+    let rules = Rules { compacted: true, batch_bytes_max: bytes.len(), ..Rules::default() };
+    let peak = peak_of(|| {
+        let rejection = validate(&bytes, &rules, NOW, &mut Scratch::new()).unwrap_err();
+        assert_eq!(rejection.record_errors.len(), 10_000);
+    });
+    // While the buffer grows, the one before it is alive too; each error has its text.
+    let bound = 2 * inflated_bytes + 10_000 * 200 + OVERHEAD_BYTES;
+    assert!(peak <= bound, "{peak} bytes at once, {bound} allowed");
+}
+
+#[test]
 fn small_lies_about_length_allocate_little() {
     let check = |id: u8, body: &[u8]| {
         let mut bytes = sample(Codec::NONE);

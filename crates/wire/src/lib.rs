@@ -1,4 +1,14 @@
 //! Kafka's messages and persisted records (a crate because its code is generated at build time).
+//!
+//! ```text
+//! spec/*.kl --build.rs--> one module a message: structs with the fields of all versions
+//!                         ApiKey, VersionRange     what exists, where, and since when
+//!                         catalogue                every message as a row of functions
+//!
+//! frame bytes --decode_request_header--> header, Reader --Request::decode--> structs that borrow
+//! structs --encode_response--> WritePlan: inline bytes, cut where file ranges go
+//! log record  <--record_frame, ControlValue--> persisted record
+//! ```
 
 mod api_key;
 pub mod catalogue;

@@ -14,8 +14,11 @@ use std::collections::BTreeMap;
 
 use counting::allocated_by;
 use golden_file::Golden;
-use wire::Writer;
 use wire::catalogue::{CATALOGUE, Entry, Kind};
+use wire::record_frame::{
+    MetadataRecord, OffsetsKey, OffsetsValue, RemoteLogRecord, ShareStateValue,
+};
+use wire::{ControlValue, Writer, decode_request_header};
 
 /// No message allocates more bytes than this for each byte of input. The peak is a response that
 /// only a client decodes: StreamsGroupDescribe, four arrays deep.
@@ -132,6 +135,32 @@ fn mutants_of_real_messages_are_survived() {
             let version = entry.versions.max - i16::from(*version).rem_euclid(count);
             survives(entry, version, &bytes);
         });
+}
+
+/// Frames' headers and the envelopes of persisted records, with any type and version.
+#[test]
+fn envelopes_survive_random_bytes() {
+    bolero::check!().with_iterations(FUZZ_ITERATIONS).with_type::<(u8, u8, Vec<u8>)>().for_each(
+        |(id, version, body)| {
+            let framed = [&[1, id % 32, version % 6], body.as_slice()].concat();
+            let typed = [&[0, id % 26], body.as_slice()].concat();
+            let versioned = [&[0, version % 6], body.as_slice()].concat();
+            let header = [&[0, id % 100, 0, version % 20], body.as_slice()].concat();
+            let id = i16::from(id % 26);
+            let bound = EXPANSION_MAX * header.len();
+            for (what, allocated) in [
+                ("metadata", allocated_by(|| MetadataRecord::decode(&framed).map(drop)).1),
+                ("remote log", allocated_by(|| RemoteLogRecord::decode(&framed).map(drop)).1),
+                ("offsets key", allocated_by(|| OffsetsKey::decode(&typed).map(drop)).1),
+                ("offsets", allocated_by(|| OffsetsValue::decode(id, &versioned).map(drop)).1),
+                ("share", allocated_by(|| ShareStateValue::decode(id, &versioned).map(drop)).1),
+                ("control", allocated_by(|| ControlValue::decode(id, body).map(drop)).1),
+                ("header", allocated_by(|| decode_request_header(&header).map(drop)).1),
+            ] {
+                assert!(allocated <= bound, "{what} allocates {allocated} for {body:02x?}");
+            }
+        },
+    );
 }
 
 /// Decodes within the bound; what decodes has one encoding, which decodes again.

@@ -1,5 +1,7 @@
 //! The compatibility table: one numbered file for each API that this server answers.
 
+#[path = "33_alter_configs.rs"]
+pub(crate) mod alter_configs;
 #[path = "18_api_versions.rs"]
 pub(crate) mod api_versions;
 #[path = "37_create_partitions.rs"]
@@ -14,8 +16,13 @@ pub(crate) mod delete_records;
 pub(crate) mod delete_topics;
 #[path = "60_describe_cluster.rs"]
 pub(crate) mod describe_cluster;
+<<<<<<< 44ab86c
+#[path = "32_describe_configs.rs"]
+pub(crate) mod describe_configs;
+=======
 #[path = "15_describe_groups.rs"]
 pub(crate) mod describe_groups;
+>>>>>>> 248b30ef7b5e6832c490917593e87daede06db88
 #[path = "35_describe_log_dirs.rs"]
 pub(crate) mod describe_log_dirs;
 #[path = "61_describe_producers.rs"]
@@ -26,6 +33,14 @@ pub(crate) mod describe_topic_partitions;
 pub(crate) mod elect_leaders;
 #[path = "01_fetch.rs"]
 pub(crate) mod fetch;
+<<<<<<< 44ab86c
+#[path = "44_incremental_alter_configs.rs"]
+pub(crate) mod incremental_alter_configs;
+#[path = "22_init_producer_id.rs"]
+pub(crate) mod init_producer_id;
+#[path = "74_list_config_resources.rs"]
+pub(crate) mod list_config_resources;
+=======
 #[path = "10_find_coordinator.rs"]
 pub(crate) mod find_coordinator;
 #[path = "12_heartbeat.rs"]
@@ -38,6 +53,7 @@ pub(crate) mod join_group;
 pub(crate) mod leave_group;
 #[path = "16_list_groups.rs"]
 pub(crate) mod list_groups;
+>>>>>>> 248b30ef7b5e6832c490917593e87daede06db88
 #[path = "02_list_offsets.rs"]
 pub(crate) mod list_offsets;
 #[path = "03_metadata.rs"]

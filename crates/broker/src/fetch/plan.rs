@@ -4,7 +4,7 @@ use super::Followed;
 use crate::partition::{EndsSeen, Leader, Partition, Partitions};
 use log::{AbortedTxn, EpochEnd, LogError, RealFile, Slice};
 use std::sync::Arc;
-use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
+use types::{ErrorCode, LeaderEpoch, NodeId};
 
 /// What a client may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +107,9 @@ async fn try_read(
     check_leadership(&partition, partitions.node(), followed.current_leader_epoch)?;
     let ends = partition.ends().await?;
     if followed.last_fetched_epoch != LeaderEpoch::NONE {
-        let log = partition.log().await?;
-        if let Some(end) = divergence(followed, log.epoch_end_offset(followed.last_fetched_epoch)) {
+        let known = partition.log().await?.epoch_end_offset(followed.last_fetched_epoch);
+        let known = known.ok_or(ErrorCode::OffsetOutOfRange)?;
+        if let Some(end) = divergence(followed, known) {
             return Ok(Reading::Diverged { ends, end });
         }
     }
@@ -186,9 +187,7 @@ pub(crate) fn epoch_error(current: LeaderEpoch, ours: LeaderEpoch) -> Option<Err
 }
 
 /// Where the client's log must be cut, if it is not a beginning of this one.
-fn divergence(followed: &Followed, known: Option<EpochEnd>) -> Option<EpochEnd> {
-    let unknown = EpochEnd { epoch: LeaderEpoch::NONE, end_offset: Offset(-1) };
-    let known = known.unwrap_or(unknown);
+fn divergence(followed: &Followed, known: EpochEnd) -> Option<EpochEnd> {
     let is_other = known.epoch < followed.last_fetched_epoch;
     (is_other || known.end_offset < followed.fetch_offset).then_some(known)
 }

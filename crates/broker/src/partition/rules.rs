@@ -2,7 +2,7 @@
 
 use log::LogConfig;
 use metadata::config::{TimestampType, TopicCompression, TopicConfig};
-use record::{Codec, Compression, Rules};
+use record::{Codec, Compression, INFLATED_BYTES_MAX, Rules};
 
 /// The rules of one topic; replaced as a whole when its configs change.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ fn record_rules(config: &TopicConfig) -> Rules {
     let records = &config.records;
     Rules {
         batch_bytes_max: usize::try_from(records.max_message_bytes).unwrap_or(0),
-        inflated_bytes_max: usize::try_from(records.max_decompressed_bytes).unwrap_or(0),
+        inflated_bytes_max: INFLATED_BYTES_MAX,
         zstd_allowed: true,
         compacted: config.cleanup.compact,
         timestamp_type: match records.timestamp_type {

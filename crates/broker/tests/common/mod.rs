@@ -1,6 +1,8 @@
 //! A server of this process and a client that sends whatever bytes a test wants.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod records;
+
 use broker::{Broker, Running, Settings};
 use metadata::config::{Assignments, ServerConfig};
 use std::net::SocketAddr;

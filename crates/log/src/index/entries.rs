@@ -8,7 +8,9 @@ use std::path::Path;
 use crate::disk::{Access, Disk, DiskFile, read_exact_at};
 use crate::error::{Attempt as _, StorageError};
 
-/// So many entries wait in memory before they are written, and so many are read at once.
+/// So many entries wait in memory before they are written: ten thousand busy partitions can afford them.
+const WAITING_ENTRIES_MAX: u32 = 128;
+/// So many are read at once: those of the next 2 MiB of log, at Kafka's default interval.
 const PAGE_ENTRIES: u32 = 512;
 
 /// Entries of `N` bytes.
@@ -53,12 +55,12 @@ impl<const N: usize> Entries<N> {
     }
 
     fn waiting_count(&self) -> u32 {
-        u32::try_from(self.waiting.len()).expect("a page or two wait at most")
+        u32::try_from(self.waiting.len()).expect("few wait")
     }
 
     /// Whether the next [`Entries::push`] should be preceded by [`Entries::store`].
-    pub(crate) fn has_full_page(&self) -> bool {
-        self.waiting_count() >= PAGE_ENTRIES
+    pub(crate) fn has_many_waiting(&self) -> bool {
+        self.waiting_count() >= WAITING_ENTRIES_MAX
     }
 
     pub(crate) fn push(&mut self, entry: [u8; N]) {
@@ -223,12 +225,12 @@ mod tests {
         let place = Place { disk: &disk, path: Path::new("/i") };
         let mut entries = Entries::<4>::default();
         for i in 0..3000_u32 {
-            if entries.has_full_page() {
+            if entries.has_many_waiting() {
                 entries.store(&place).unwrap();
             }
             entries.push((i * 10).to_be_bytes());
         }
-        assert_eq!((entries.count(), entries.stored), (3000, 2560));
+        assert_eq!((entries.count(), entries.stored), (3000, 2944));
         for probe in (0..3000).rev().chain(0..3000).chain([2999, 5, 1400, 1401]) {
             for (target, expected) in [(probe * 10, probe), (probe * 10 + 1, probe + 1)] {
                 let before = |entry: &[u8; 4]| u32::from_be_bytes(*entry) < target;

@@ -147,7 +147,7 @@ impl<D: Disk> Log<D> {
             Some(first) => {
                 let base = self.segments[first].base_offset;
                 self.load_producers(listing, base, opening)?;
-                self.recover_segments(first)?;
+                self.recover_segments(listing, first)?;
             }
         }
         if !has_all_epochs {

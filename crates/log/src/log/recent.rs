@@ -7,7 +7,7 @@ use types::Offset;
 use crate::segment::BatchPlace;
 
 /// A reader that is no further behind finds its batch here.
-const BATCHES_MAX: usize = 64;
+const BATCHES_MAX: usize = 32;
 
 /// The last batches of the active segment, one behind the other.
 #[derive(Debug, Default)]

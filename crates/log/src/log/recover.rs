@@ -4,8 +4,9 @@ use types::Offset;
 
 use super::Log;
 use super::append::marker_of;
+use super::load::Listing;
 use crate::disk::Disk;
-use crate::error::{Attempt as _, LogError};
+use crate::error::{Attempt as _, LogError, StorageError};
 use crate::names::Part;
 use crate::scan::{Damage, Located, Scanner};
 use record::ValidBatch;
@@ -21,7 +22,11 @@ impl<D: Disk> Log<D> {
     /// The log is cut at the first batch that is torn, garbled or out of order, and what lies behind it is removed.
     /// A gap between segments is a loss as well, unless compaction makes gaps: where a power failure has taken the end
     /// of a segment but not the next one, the records in front of the gap are the log.
-    pub(super) fn recover_segments(&mut self, first: usize) -> Result<(), LogError> {
+    pub(super) fn recover_segments(
+        &mut self,
+        listing: &Listing,
+        first: usize,
+    ) -> Result<(), LogError> {
         let behind: Vec<_> = self.segments.drain(first..).collect();
         self.end = behind.first().map_or(self.end, |segment| segment.base_offset);
         let mut is_cut = false;
@@ -37,7 +42,8 @@ impl<D: Disk> Log<D> {
             let bytes = segment.bytes;
             self.recovery.scanned_bytes += u64::from(bytes);
             self.end = segment.base_offset;
-            segment.reset_indexes(&self.home)?;
+            self.remove_indexes(listing, segment.base_offset)?;
+            segment.reset_indexes();
             self.segments.push(segment);
             let sound = self.sweep()?;
             if let Some(damage) = sound.damage {
@@ -46,6 +52,15 @@ impl<D: Disk> Log<D> {
             }
         }
         self.store_recovered_indexes(first)
+    }
+
+    fn remove_indexes(&self, listing: &Listing, base_offset: Offset) -> Result<(), StorageError> {
+        for part in [Part::OffsetIndex, Part::TimeIndex, Part::TxnIndex] {
+            if listing.has(base_offset, part) {
+                self.home.remove_if_there(&self.home.path(base_offset, part))?;
+            }
+        }
+        Ok(())
     }
 
     /// Walks over the active segment, whose indexes are empty, up to the first bad batch.

@@ -40,6 +40,10 @@ pub struct Rules {
     pub compression: Option<Codec>,
 }
 
+/// How many records a rejection names. A batch that fits a request can inflate to millions of
+/// them, and each would cost a hundred bytes in memory and in the response.
+const RECORD_ERRORS_MAX: usize = 10_000;
+
 impl Default for Rules {
     fn default() -> Self {
         Self {
@@ -189,6 +193,9 @@ impl Rules {
                 continue;
             };
             offenders.push(RecordRejection { index, message: Some(message) });
+            if offenders.len() == RECORD_ERRORS_MAX {
+                break;
+            }
         }
         if offenders.is_empty() { Ok(()) } else { Err(Rejection::records(code, offenders)) }
     }

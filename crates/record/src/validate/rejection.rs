@@ -14,7 +14,7 @@ use crate::item::RecordError;
 pub struct Rejection {
     pub code: ErrorCode,
     pub message: String,
-    /// The records that are the reason, where single ones are.
+    /// The records that are the reason, where single ones are; the first 10,000 of them.
     pub record_errors: Vec<RecordRejection>,
 }
 
