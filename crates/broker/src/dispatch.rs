@@ -238,11 +238,8 @@ routes! {
     CreatePartitions => create_partitions,
     DeleteGroups => delete_groups,
     ElectLeaders => elect_leaders,
-<<<<<<< 44ab86c
     IncrementalAlterConfigs => incremental_alter_configs,
-=======
     OffsetDelete => offset_delete,
->>>>>>> 248b30ef7b5e6832c490917593e87daede06db88
     UpdateFeatures => update_features,
     DescribeCluster => describe_cluster,
     DescribeProducers => describe_producers,

@@ -16,13 +16,10 @@ pub(crate) mod delete_records;
 pub(crate) mod delete_topics;
 #[path = "60_describe_cluster.rs"]
 pub(crate) mod describe_cluster;
-<<<<<<< 44ab86c
 #[path = "32_describe_configs.rs"]
 pub(crate) mod describe_configs;
-=======
 #[path = "15_describe_groups.rs"]
 pub(crate) mod describe_groups;
->>>>>>> 248b30ef7b5e6832c490917593e87daede06db88
 #[path = "35_describe_log_dirs.rs"]
 pub(crate) mod describe_log_dirs;
 #[path = "61_describe_producers.rs"]
@@ -33,27 +30,22 @@ pub(crate) mod describe_topic_partitions;
 pub(crate) mod elect_leaders;
 #[path = "01_fetch.rs"]
 pub(crate) mod fetch;
-<<<<<<< 44ab86c
-#[path = "44_incremental_alter_configs.rs"]
-pub(crate) mod incremental_alter_configs;
-#[path = "22_init_producer_id.rs"]
-pub(crate) mod init_producer_id;
-#[path = "74_list_config_resources.rs"]
-pub(crate) mod list_config_resources;
-=======
 #[path = "10_find_coordinator.rs"]
 pub(crate) mod find_coordinator;
 #[path = "12_heartbeat.rs"]
 pub(crate) mod heartbeat;
+#[path = "44_incremental_alter_configs.rs"]
+pub(crate) mod incremental_alter_configs;
 #[path = "22_init_producer_id.rs"]
 pub(crate) mod init_producer_id;
 #[path = "11_join_group.rs"]
 pub(crate) mod join_group;
 #[path = "13_leave_group.rs"]
 pub(crate) mod leave_group;
+#[path = "74_list_config_resources.rs"]
+pub(crate) mod list_config_resources;
 #[path = "16_list_groups.rs"]
 pub(crate) mod list_groups;
->>>>>>> 248b30ef7b5e6832c490917593e87daede06db88
 #[path = "02_list_offsets.rs"]
 pub(crate) mod list_offsets;
 #[path = "03_metadata.rs"]
