@@ -3,7 +3,6 @@
 use crate::background::{Chores, Housekeeper, Intervals, checkpoints_of};
 use crate::controller::{
     BrokerMembership, Controller, ControllerError, ControllerSettings, Membership,
-    MetadataLogSettings,
 };
 use crate::effects;
 use crate::fetch::Sessions;
@@ -19,7 +18,6 @@ use metadata::image::{Endpoint, Image};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -103,12 +101,15 @@ impl Broker {
         let partitions = Arc::new(partitions);
         let chores = Arc::new(Chores::default());
         let membership = membership(&settings, &storage, &bound);
+        let directory_id = storage.metadata_directory(&settings.config.metadata_log_dir);
+        let controller =
+            ControllerSettings::from_config(&settings.config, membership, directory_id);
         let (stop, stopping) = watch::channel(false);
         let producer_ids = ProducerIds::new(settings.node_id);
         let group_settings = GroupSettings::new(&settings.config);
         let groups = Groups::new(group_settings, Arc::clone(&partitions), stopping.clone());
         let groups = Arc::new(groups);
-        let controller = start_controller(&settings, membership, &partitions, &chores, &groups)?;
+        let controller = start_controller(controller, &settings, &partitions, &chores, &groups)?;
         let node = Arc::new(Node {
             settings,
             cluster_id: storage.cluster_id,
@@ -138,20 +139,12 @@ impl Broker {
 
 /// Starts the controller; every image that it publishes is put into effect before it is answered.
 fn start_controller(
+    controller: ControllerSettings,
     settings: &Arc<Settings>,
-    membership: Membership,
     partitions: &Arc<Partitions>,
     chores: &Arc<Chores>,
     groups: &Arc<Groups>,
 ) -> Result<Controller, ControllerError> {
-    let config = &settings.config;
-    let controller = ControllerSettings {
-        directory: PathBuf::from(&config.metadata_log_dir),
-        membership,
-        static_voters: config.quorum.voters.iter().map(|voter| voter.id).collect(),
-        decide: decide_settings(settings),
-        log: MetadataLogSettings::default(),
-    };
     let (settings, partitions, chores, groups) =
         (Arc::clone(settings), Arc::clone(partitions), Arc::clone(chores), Arc::clone(groups));
     let listener = move |old: &Image, new: &Arc<Image>| {
@@ -160,17 +153,6 @@ fn start_controller(
         chores.remove(deleted);
     };
     Controller::start(controller, Box::new(listener))
-}
-
-fn decide_settings(settings: &Settings) -> metadata::decide::Settings {
-    let number = |key| settings.config.value(key).as_i64().unwrap_or(1);
-    metadata::decide::Settings {
-        num_partitions: i32::try_from(number("num.partitions")).unwrap_or(1),
-        default_replication_factor: i16::try_from(number("default.replication.factor"))
-            .unwrap_or(1),
-        min_insync_replicas: usize::try_from(number("min.insync.replicas")).unwrap_or(1),
-        ..Default::default()
-    }
 }
 
 fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -> Membership {

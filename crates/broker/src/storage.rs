@@ -96,6 +96,12 @@ impl Storage {
         }
         Ok(Self { cluster_id, directories, files })
     }
+
+    /// The id of the directory that holds the metadata log.
+    pub(crate) fn metadata_directory(&self, path: &str) -> DirectoryId {
+        let at_path = self.directories.iter().find(|directory| directory.path == Path::new(path));
+        at_path.or(self.directories.first()).map_or(DirectoryId::ZERO, |directory| directory.id)
+    }
 }
 
 fn create(path: &Path) -> Result<(), StorageStartError> {

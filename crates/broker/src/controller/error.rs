@@ -57,6 +57,11 @@ impl fmt::Display for ControllerError {
                 "the metadata log in {} has a record at offset {offset} that cannot be read: {why}",
                 folder.display()
             ),
+            Self::OtherVoters { node, voters } if voters.is_empty() => write!(
+                f,
+                "node {node} was formatted to join a quorum of others, which this build does not \
+                 support; format its directory with --standalone"
+            ),
             Self::OtherVoters { node, voters } => {
                 let voters: Vec<String> = voters.iter().map(ToString::to_string).collect();
                 write!(

@@ -2,13 +2,15 @@
 
 use log::Disk;
 use metadata::decide::{Heartbeat, RegisterBroker, RegisterController};
-use metadata::features;
 use metadata::image::Endpoint;
+use metadata::{features, format};
 use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId, TimestampMs, Uuid};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::controller_registration_request::ControllerRegistrationRequest;
+use wire::voters_record::VotersRecord;
 use wire::{broker_registration_request, controller_registration_request};
 
+use super::checkpoint::Quorum;
 use super::error::ControllerError;
 use super::state::State;
 
@@ -41,6 +43,16 @@ pub struct BrokerMembership {
 }
 
 impl Membership {
+    /// A quorum of this node alone, known by its metadata directory.
+    pub(super) fn alone(&self, directory: DirectoryId) -> Quorum {
+        let voters = self.controller_endpoints.first().map(|endpoint| {
+            let (listener, host) = (&endpoint.listener, &endpoint.host);
+            let voter = format::voter(self.node, directory, listener, host, endpoint.port);
+            VotersRecord { version: 0, voters: vec![voter] }
+        });
+        Quorum { kraft_version: i16::from(voters.is_some()), voters }
+    }
+
     /// Registers controller and broker and lets the broker in. Yields the broker's epoch.
     pub(super) fn join<D: Disk>(
         &self,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use log::{Disk, FileCache, Log, LogConfig, Opening, Origin, Retired};
+use metadata::config::ServerConfig;
 use record::{Batch, BatchBuilder, ControlRecord, ControlType, ValidBatch, batches, with_scratch};
 use types::{LeaderEpoch, Offset, TimestampMs, Uuid};
 use wire::record_frame::MetadataRecord;
@@ -31,6 +32,33 @@ pub struct MetadataLogSettings {
     pub snapshot_interval_ms: i64,
     /// `metadata.max.retention.bytes`; negative for no limit.
     pub retention_bytes: i64,
+}
+
+impl MetadataLogSettings {
+    /// What a node's configuration says.
+    #[must_use]
+    pub fn from_config(config: &ServerConfig) -> Self {
+        let defaults = Self::default();
+        let number = |key, default| config.value(key).as_i64().unwrap_or(default);
+        let unsigned = |key, default: u64| {
+            config.value(key).as_i64().and_then(|n| u64::try_from(n).ok()).unwrap_or(default)
+        };
+        let segment_bytes =
+            unsigned("metadata.log.segment.bytes", u64::from(defaults.segment_bytes));
+        Self {
+            segment_bytes: u32::try_from(segment_bytes).unwrap_or(defaults.segment_bytes),
+            segment_ms: number("metadata.log.segment.ms", defaults.segment_ms),
+            snapshot_bytes: unsigned(
+                "metadata.log.max.record.bytes.between.snapshots",
+                defaults.snapshot_bytes,
+            ),
+            snapshot_interval_ms: number(
+                "metadata.log.max.snapshot.interval.ms",
+                defaults.snapshot_interval_ms,
+            ),
+            retention_bytes: number("metadata.max.retention.bytes", defaults.retention_bytes),
+        }
+    }
 }
 
 impl Default for MetadataLogSettings {

@@ -28,10 +28,11 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use log::{Disk, RealDisk};
+use metadata::config::{ConfigValue, ServerConfig};
 use metadata::decide::{self, Command};
 use metadata::image::Image;
 use tokio::sync::{mpsc, oneshot};
-use types::{BrokerEpoch, NodeId};
+use types::{BrokerEpoch, DirectoryId, NodeId};
 
 pub use bootstrap::write_bootstrap;
 pub use error::ControllerError;
@@ -50,6 +51,8 @@ const COMMANDS_WAITING_MAX: usize = 1024;
 pub struct ControllerSettings {
     /// `metadata.log.dir`, or the first of `log.dirs`.
     pub directory: PathBuf,
+    /// The id of that directory, by which a voter is known.
+    pub directory_id: DirectoryId,
     /// Who this node is.
     pub membership: Membership,
     /// Voters of `controller.quorum.voters`; empty where the log knows them.
@@ -58,6 +61,44 @@ pub struct ControllerSettings {
     pub decide: decide::Settings,
     /// Segments and snapshots.
     pub log: MetadataLogSettings,
+}
+
+impl ControllerSettings {
+    /// What a node's configuration says of its controller.
+    #[must_use]
+    pub fn from_config(
+        config: &ServerConfig,
+        membership: Membership,
+        directory_id: DirectoryId,
+    ) -> Self {
+        Self {
+            directory: PathBuf::from(&config.metadata_log_dir),
+            directory_id,
+            membership,
+            static_voters: config.quorum.voters.iter().map(|voter| voter.id).collect(),
+            decide: decide_settings(config),
+            log: MetadataLogSettings::from_config(config),
+        }
+    }
+}
+
+fn decide_settings(config: &ServerConfig) -> decide::Settings {
+    let defaults = decide::Settings::default();
+    let number = |key| config.value(key).as_i64();
+    let flag = |key| config.value(key) == ConfigValue::Boolean(true);
+    decide::Settings {
+        num_partitions: number("num.partitions")
+            .and_then(|n| i32::try_from(n).ok())
+            .unwrap_or(defaults.num_partitions),
+        default_replication_factor: number("default.replication.factor")
+            .and_then(|n| i16::try_from(n).ok())
+            .unwrap_or(defaults.default_replication_factor),
+        min_insync_replicas: number("min.insync.replicas")
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(defaults.min_insync_replicas),
+        unclean_leader_election: flag("unclean.leader.election.enable"),
+        unstable_features: flag("unstable.feature.versions.enable"),
+    }
 }
 
 /// Called on the controller's thread with the image before and the image now, before the command
@@ -111,6 +152,9 @@ impl<D: Disk> Controller<D> {
         let start = now();
         let mut load = loader(disk, settings.clone());
         let mut state = load()?;
+        if state.is_unformatted()? && settings.static_voters.is_empty() {
+            state.quorum = settings.membership.alone(settings.directory_id);
+        }
         state.take_lead(settings.membership.node, &settings.static_voters, start)?;
         let broker_epoch = settings.membership.join(&mut state, start)?;
         state.log.flush(start)?;

@@ -57,6 +57,11 @@ impl<D: Disk> State<D> {
         Ok(Self { log, replay, quorum, settings, seed })
     }
 
+    /// Whether nobody has formatted the directory, and nothing was ever written.
+    pub(super) fn is_unformatted(&self) -> Result<bool, ControllerError> {
+        Ok(self.log.end_offset() == Offset(0) && self.log.snapshots()?.is_empty())
+    }
+
     /// Takes the lead alone: a higher epoch, its announcement, and the first records of a fresh
     /// cluster. Nothing is durable before [`State::flush`].
     pub(super) fn take_lead(
@@ -89,6 +94,8 @@ impl<D: Disk> State<D> {
     fn voters(&self, node: NodeId, static_voters: &[NodeId]) -> Vec<NodeId> {
         match &self.quorum.voters {
             Some(record) => record.voters.iter().map(|voter| NodeId(voter.voter_id)).collect(),
+            // formatted to join voters that this node does not know
+            None if self.quorum.kraft_version > 0 => Vec::new(),
             None if static_voters.is_empty() => vec![node],
             None => static_voters.to_vec(),
         }

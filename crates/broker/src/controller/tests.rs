@@ -20,6 +20,7 @@ fn settings(log: MetadataLogSettings) -> ControllerSettings {
     let endpoint = |name, port| Endpoint::new(name, "localhost", port, 0);
     ControllerSettings {
         directory: PathBuf::from("data"),
+        directory_id: Uuid([9; 16]),
         membership: Membership {
             node: NodeId(1),
             cluster_id: "AAAAAAAAAAAAAAAAAAAAZg".to_owned(),
@@ -84,6 +85,7 @@ async fn an_empty_directory_becomes_a_cluster_of_the_latest_release() {
     assert!(image.is_active(NodeId(1)));
     assert!(image.cluster().controllers.contains_key(&NodeId(1)));
     assert_eq!(image.cluster().broker(NodeId(1)).unwrap().endpoints[0].port, 9092);
+    assert_eq!(controller.kraft_version(), 1);
     let min_isr = image
         .configs()
         .value(&metadata::image::ConfigResource::broker_default(), "min.insync.replicas");
