@@ -7,7 +7,7 @@ use crate::controller::{
 use crate::effects;
 use crate::fetch::Sessions;
 use crate::groups::{GroupSettings, Groups};
-use crate::net::{self, BoundListener, ListenError, Reactors};
+use crate::net::{self, BoundListener, ListenError, ListenerKind, Reactors};
 use crate::node::Node;
 use crate::partition::{Partitions, now};
 use crate::producer_ids::ProducerIds;
@@ -129,6 +129,7 @@ impl Broker {
         let reactors = Reactors::start(&node, node.settings.network.reactors);
         let reactors = Arc::new(reactors.map_err(StartError::Threads)?);
         let limits = node.settings.network.connection_limits.clone();
+        let bound = with_kinds(bound, &node.settings);
         let accept = net::accept_all(bound, Arc::clone(&reactors), limits, node.stopping.clone());
         let accepting = tokio::spawn(accept);
         let coordinating = tokio::spawn(async move { groups.run().await });
@@ -199,6 +200,18 @@ async fn start_http(node: &Arc<Node>) -> Result<Option<HttpServer>, StartError> 
         Ok(server) => Ok(Some(server)),
         Err(source) => Err(StartError::Http { address: address.clone(), source }),
     }
+}
+
+fn with_kinds(
+    bound: Vec<BoundListener>,
+    settings: &Settings,
+) -> Vec<(BoundListener, ListenerKind)> {
+    let is_controller = |name: &str| settings.config.listeners.is_controller(name);
+    let with_kind = |listener: BoundListener| match is_controller(&listener.name) {
+        true => (listener, ListenerKind::Controller),
+        false => (listener, ListenerKind::Broker),
+    };
+    bound.into_iter().map(with_kind).collect()
 }
 
 fn addresses(bound: &[BoundListener]) -> Vec<(Arc<str>, SocketAddr)> {

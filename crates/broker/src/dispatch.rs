@@ -14,7 +14,7 @@
 //! connection's task and may await; it must not block the thread.
 
 use crate::api;
-use crate::net::{ConnectionInfo, FileRange, Reply};
+use crate::net::{ConnectionInfo, FileRange, ListenerKind, Reply};
 use crate::node::Node;
 use crate::partition::Partition;
 use std::fmt;
@@ -153,11 +153,11 @@ pub(crate) async fn answer(
     let [k0, k1, v0, v1, id @ ..] = *fixed;
     let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
     let correlation_id = i32::from_be_bytes(id);
-    let known = ApiKey::from_i16(key).and_then(|api| Some((api, api::versions(api)?)));
+    let known = ApiKey::from_i16(key).and_then(|api| Some((api, api::versions(api, connection.kind)?)));
     let (api, versions) = known.ok_or(Refusal::UnknownApi { key })?;
     let mut exchange = Exchange { api, version, correlation_id, body: Reader::new(frame), spare };
     if !versions.contains(version) {
-        return refuse_version(exchange);
+        return refuse_version(exchange, connection.kind);
     }
     let header = RequestHeader::decode(&mut exchange.body, api.request_header_version(version))
         .map_err(|source| Refusal::Malformed { api, version, source })?;
@@ -171,11 +171,14 @@ pub(crate) async fn answer(
 }
 
 /// An unknown version of ApiVersions is answered, so that newer clients find their way (rule 1).
-fn refuse_version(exchange: Exchange<'_>) -> Result<Option<Reply>, Refusal> {
+fn refuse_version(
+    exchange: Exchange<'_>,
+    listener: ListenerKind,
+) -> Result<Option<Reply>, Refusal> {
     let Exchange { api, version, .. } = exchange;
     match api {
         ApiKey::ApiVersions => {
-            let response = api::api_versions::unsupported_version();
+            let response = api::api_versions::unsupported_version(listener);
             Exchange { version: 0, ..exchange }.encode(&response, Vec::new())
         }
         _ => Err(Refusal::UnsupportedVersion { api, version }),

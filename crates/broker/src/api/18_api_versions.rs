@@ -2,12 +2,20 @@
 
 use super::versions;
 use crate::dispatch::{ADVERTISED, RequestContext};
-use types::ErrorCode;
-use wire::api_versions_response::{ApiVersion, ApiVersionsResponse};
+use crate::net::ListenerKind;
+use metadata::features::LevelRange;
+use std::borrow::Cow;
+use types::{ErrorCode, NodeId};
+use wire::api_versions_response::{
+    ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use wire::{ApiKey, ApiVersionsRequest};
 
 /// From this version on a client says what it is, in [`is_software_word`] terms.
 const FIRST_VERSION_WITH_SOFTWARE: i16 = 3;
+
+/// From this version on clients read features that may be off (their least level is 0).
+const FIRST_VERSION_WITH_LEVEL_0: i16 = 4;
 
 pub(crate) async fn answer<'a>(
     context: &RequestContext<'_>,
@@ -19,16 +27,52 @@ pub(crate) async fn answer<'a>(
     {
         return refused(ErrorCode::InvalidRequest);
     }
+    if is_for_another(context, &request) {
+        return refused(ErrorCode::RebootstrapRequired);
+    }
+    let image = context.node.controller.image();
+    let api_keys = ADVERTISED.iter().copied();
+    let listener = context.connection.kind;
     ApiVersionsResponse {
-        api_keys: ADVERTISED.iter().copied().filter_map(advertised).collect(),
+        api_keys: api_keys.filter_map(|api| advertised(api, listener)).collect(),
+        supported_features: supported_features(context.version),
+        finalized_features_epoch: image.provenance.offset.0,
+        finalized_features: image.features().levels().into_iter().map(finalized).collect(),
         ..Default::default()
     }
 }
 
+/// The client has kept an address that leads to another cluster or node by now (KIP-1242, rule 5).
+fn is_for_another(context: &RequestContext<'_>, request: &ApiVersionsRequest<'_>) -> bool {
+    let node = NodeId(request.node_id);
+    let is_other_node = node != NodeId::NONE && node != context.node.settings.node_id;
+    let cluster = request.cluster_id.as_deref();
+    cluster.is_some_and(|cluster| cluster != context.node.cluster_id || is_other_node)
+}
+
+fn supported_features(version: i16) -> Vec<SupportedFeatureKey<'static>> {
+    let is_shown = |range: LevelRange| range.min > 0 || version >= FIRST_VERSION_WITH_LEVEL_0;
+    let features = metadata::features::supported(false).into_iter();
+    let feature = |(name, range): (&'static str, LevelRange)| SupportedFeatureKey {
+        name: name.into(),
+        min_version: range.min,
+        max_version: range.max,
+    };
+    features.filter(|(_, range)| is_shown(*range)).map(feature).collect()
+}
+
+fn finalized((name, level): (&str, i16)) -> FinalizedFeatureKey<'static> {
+    FinalizedFeatureKey {
+        name: Cow::Owned(name.to_owned()),
+        max_version_level: level,
+        min_version_level: level,
+    }
+}
+
 /// The answer, in version 0, to a version that this server does not know (rule 1).
-pub(crate) fn unsupported_version() -> ApiVersionsResponse<'static> {
+pub(crate) fn unsupported_version(listener: ListenerKind) -> ApiVersionsResponse<'static> {
     ApiVersionsResponse {
-        api_keys: advertised(ApiKey::ApiVersions).into_iter().collect(),
+        api_keys: advertised(ApiKey::ApiVersions, listener).into_iter().collect(),
         ..refused(ErrorCode::UnsupportedVersion)
     }
 }
@@ -37,8 +81,8 @@ fn refused<'a>(error: ErrorCode) -> ApiVersionsResponse<'a> {
     ApiVersionsResponse { error_code: error.code(), ..Default::default() }
 }
 
-fn advertised(api: ApiKey) -> Option<ApiVersion> {
-    let range = versions(api)?;
+fn advertised(api: ApiKey, listener: ListenerKind) -> Option<ApiVersion> {
+    let range = versions(api, listener)?;
     let min_version = match api {
         // librdkafka stops compressing unless version 0 is offered, though none is served (rule 2).
         ApiKey::Produce => 0,

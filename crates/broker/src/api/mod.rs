@@ -66,9 +66,15 @@ pub(crate) mod sync_group;
 pub(crate) mod update_features;
 
 use crate::dispatch;
+use crate::net::ListenerKind;
 use wire::{ApiKey, VersionRange};
 
-/// The versions of an API that this server answers; `None` if it does not answer it.
-pub(crate) fn versions(api: ApiKey) -> Option<VersionRange> {
-    api.stable_versions().filter(|_| dispatch::ADVERTISED.contains(&api))
+/// The versions of an API that this server answers on such a listener; `None` if none.
+pub(crate) fn versions(api: ApiKey, listener: ListenerKind) -> Option<VersionRange> {
+    let listeners = api.listeners();
+    let is_here = match listener {
+        ListenerKind::Broker => listeners.broker,
+        ListenerKind::Controller => listeners.controller,
+    };
+    api.stable_versions().filter(|_| is_here && dispatch::ADVERTISED.contains(&api))
 }

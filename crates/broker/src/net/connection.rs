@@ -3,6 +3,7 @@
 use super::admission::Ticket;
 use super::inbox::{Front, Inbox};
 use super::outbox::Outbox;
+use super::ListenerKind;
 use super::registry::Activity;
 use crate::dispatch::{self, Refusal};
 use crate::node::Node;
@@ -21,6 +22,7 @@ pub(crate) struct ConnectionInfo {
     pub peer: SocketAddr,
     /// Name of the listener that accepted it, as in `listeners`.
     pub listener: Arc<str>,
+    pub kind: ListenerKind,
 }
 
 /// More waiting bytes than this are sent before the next request is looked at.

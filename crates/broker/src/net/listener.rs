@@ -22,6 +22,13 @@ pub struct ListenerSettings {
     pub port: u16,
 }
 
+/// Whom a listener is for: each kind answers other APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListenerKind {
+    Broker,
+    Controller,
+}
+
 /// Sizes of `socket.*`.
 #[derive(Clone, Debug)]
 pub struct SocketSettings {
@@ -157,18 +164,19 @@ fn open(address: SocketAddr, settings: &SocketSettings) -> io::Result<(TcpListen
 
 /// Accepts on every socket of `listeners` until `stopping` turns true.
 pub(crate) async fn accept_all(
-    listeners: Vec<BoundListener>,
+    listeners: Vec<(BoundListener, ListenerKind)>,
     reactors: Arc<Reactors>,
     limits: ConnectionLimits,
     stopping: watch::Receiver<bool>,
 ) {
     let admission = Admission::new(limits);
     let mut tasks = JoinSet::new();
-    for listener in listeners {
+    for (listener, kind) in listeners {
         for socket in listener.sockets {
             let acceptor = Acceptor {
                 socket,
                 name: Arc::clone(&listener.name),
+                kind,
                 reactors: Arc::clone(&reactors),
                 admission: Arc::clone(&admission),
             };
@@ -187,6 +195,7 @@ pub(crate) async fn accept_all(
 struct Acceptor {
     socket: TcpListener,
     name: Arc<str>,
+    kind: ListenerKind,
     reactors: Arc<Reactors>,
     admission: Arc<Admission>,
 }
@@ -215,7 +224,7 @@ impl Acceptor {
             tracing::info!(%peer, "closed a connection: max.connections.per.ip");
             return;
         };
-        let info = ConnectionInfo { peer, listener: Arc::clone(&self.name) };
+        let info = ConnectionInfo { peer, listener: Arc::clone(&self.name), kind: self.kind };
         match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
             Ok(stream) => self.reactors.serve(Accepted { stream, info, ticket }).await,
             Err(error) => tracing::debug!(%peer, %error, "connection broke"),

@@ -15,7 +15,7 @@ mod registry;
 
 pub use admission::ConnectionLimits;
 pub(crate) use connection::ConnectionInfo;
-pub(crate) use listener::{BoundListener, accept_all, bind};
+pub(crate) use listener::{BoundListener, ListenerKind, accept_all, bind};
 pub use listener::{ListenError, ListenerSettings, SocketSettings};
 pub(crate) use outbox::{FileRange, Reply};
 pub(crate) use reactor::Reactors;

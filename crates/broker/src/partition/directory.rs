@@ -95,7 +95,8 @@ impl LogDirectory {
         let index = Partition(index);
         self.with_files(|files| {
             let folder = files.path().join(log::FolderName::live(topic, index));
-            if !folder.is_dir() {
+            // A topic that was made anew may have the name, and the folder, by now.
+            if !folder.is_dir() || files.topic_id(topic, index)?.is_some_and(|found| found != id) {
                 return Ok(None);
             }
             Ok(Some(files.retire_log(topic, index, unique(id, index))?))
