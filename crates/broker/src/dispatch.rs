@@ -153,7 +153,8 @@ pub(crate) async fn answer(
     let [k0, k1, v0, v1, id @ ..] = *fixed;
     let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
     let correlation_id = i32::from_be_bytes(id);
-    let known = ApiKey::from_i16(key).and_then(|api| Some((api, api::versions(api, connection.kind)?)));
+    let known =
+        ApiKey::from_i16(key).and_then(|api| Some((api, api::versions(api, connection.kind)?)));
     let (api, versions) = known.ok_or(Refusal::UnknownApi { key })?;
     let mut exchange = Exchange { api, version, correlation_id, body: Reader::new(frame), spare };
     if !versions.contains(version) {

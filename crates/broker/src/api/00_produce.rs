@@ -1,7 +1,7 @@
 //! Produce: validate each partition's batch, append it, answer with its offset.
 
 use crate::dispatch::RequestContext;
-use crate::partition::{EndsSeen, Leader, Partition, Topic, Waiter, now};
+use crate::partition::{EndsSeen, Leader, Partition, Stored, Topic, Waiter, now};
 use log::{Appended, LogError, Origin};
 use metadata::is_internal_topic;
 use record::{Rejection, Rules, TimestampType, ValidBatch, with_scratch};
@@ -137,7 +137,11 @@ async fn append_to_partition(
     let rules = topic.facts.rules.load_full();
     let batch = validated(data, &rules.records, terms)?;
     let log = partition.log().await?;
-    let (appended, ends) = log.append(&batch, Origin::Client, epoch, terms.now)?;
+    let Stored { appended, ends, unsynced } =
+        log.append(&batch, Origin::Client, epoch, terms.now)?;
+    if unsynced >= rules.flush_messages {
+        partition.flushed(appended.last_offset).await?;
+    }
     if terms.acks == ACKS_ALL && ends.high_watermark <= appended.last_offset {
         committed(partition, appended.last_offset, terms.deadline).await?;
     }

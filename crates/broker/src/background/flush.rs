@@ -17,9 +17,16 @@ fn flush_if_due(partition: &Partition) -> Result<(), LogError> {
         Some(mut log) if log.is_flush_due(now()) => log.begin_flush(now())?,
         Some(_) | None => return Ok(()),
     };
-    let flushed = job.run()?;
-    if let Some(mut log) = partition.log_if_open() {
-        log.end_flush(flushed);
+    let flushed = job.run();
+    match (flushed, partition.log_if_open()) {
+        (Ok(flushed), Some(mut log)) => log.end_flush(flushed),
+        (Ok(_), None) => {}
+        (Err(error), log) => {
+            if let Some(mut log) = log {
+                log.flush_failed(&error);
+            }
+            return Err(error.into());
+        }
     }
     Ok(())
 }

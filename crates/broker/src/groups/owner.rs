@@ -7,7 +7,7 @@ use super::Clock;
 use super::alarms::Alarms;
 use super::replay::replay;
 use super::settings::GroupSettings;
-use crate::partition::Partition;
+use crate::partition::{Partition, Stored};
 use coordinator::{
     Call, GroupConfig, GroupShard, RecordBytes, Reply, Request, Shard, StoredRecord, Ticket,
 };
@@ -240,7 +240,7 @@ impl ShardOwner {
             with_scratch(|scratch| builder.seal(self.codec, Producer::NONE, scratch));
         let log = self.partition.open().map_err(|error| Lost::Log(error.to_string()))?;
         let appended = log.append(&batch, Origin::Coordinator, epoch, now);
-        let (appended, _ends) = appended.map_err(|error| Lost::Log(error.to_string()))?;
+        let Stored { appended, .. } = appended.map_err(|error| Lost::Log(error.to_string()))?;
         if appended.base_offset != end {
             return Err(Lost::Log(format!("somebody else has written at {end}")));
         }

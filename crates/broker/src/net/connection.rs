@@ -1,9 +1,9 @@
 //! One connection: read frames, answer them one at a time in order, write what they made.
 
+use super::ListenerKind;
 use super::admission::Ticket;
 use super::inbox::{Front, Inbox};
 use super::outbox::Outbox;
-use super::ListenerKind;
 use super::registry::Activity;
 use crate::dispatch::{self, Refusal};
 use crate::node::Node;

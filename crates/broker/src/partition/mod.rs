@@ -2,6 +2,7 @@
 
 mod directory;
 mod ends;
+mod flush;
 mod leadership;
 mod pool;
 mod registry;
@@ -20,6 +21,7 @@ pub(crate) use waiters::Waiter;
 
 use directory::PartitionLog;
 use ends::Ends;
+use flush::Flushing;
 use leadership::Leadership;
 use log::{Appended, LogError, Origin};
 use metadata::image::PartitionState;
@@ -40,6 +42,7 @@ pub(crate) struct Partition {
     is_open: AtomicBool,
     ends: Ends,
     waiters: Waiters,
+    flushing: Flushing,
 }
 
 /// Ten thousand idle partitions must cost little: a log is opened when someone needs it.
@@ -48,6 +51,15 @@ enum LogState {
     Open(Box<PartitionLog>),
     /// The topic was deleted, or its directory is lost.
     Gone,
+}
+
+/// What an append has led to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    pub appended: Appended,
+    pub ends: EndsSeen,
+    /// Records of the log that are not known to be on disk.
+    pub unsynced: i64,
 }
 
 /// An open log under its lock. Never keep one across an `await`.
@@ -78,6 +90,7 @@ impl Partition {
             is_open: AtomicBool::new(false),
             ends: Ends::default(),
             waiters: Waiters::default(),
+            flushing: Flushing::default(),
         }
     }
 
@@ -224,10 +237,12 @@ impl LogGuard<'_> {
         origin: Origin,
         epoch: LeaderEpoch,
         now: TimestampMs,
-    ) -> Result<(Appended, EndsSeen), LogError> {
-        let appended = self.state.opened().append(batch, origin, epoch, now)?;
+    ) -> Result<Stored, LogError> {
+        let log = self.state.opened();
+        let appended = log.append(batch, origin, epoch, now)?;
+        let unsynced = log.end_offset().0 - log.recovery_point().0;
         let ends = self.publish();
-        Ok((appended, ends))
+        Ok(Stored { appended, ends, unsynced })
     }
 
     /// Moves the ends to where the log's are by now and wakes who waits for them.

@@ -5,14 +5,29 @@ use metadata::config::{TimestampType, TopicCompression, TopicConfig};
 use record::{Codec, Compression, INFLATED_BYTES_MAX, Rules};
 
 /// The rules of one topic; replaced as a whole when its configs change.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct TopicRules {
     pub records: Rules,
     pub log: LogConfig,
+    /// `flush.messages`: with so many records not synced, acknowledgements wait for a sync.
+    pub flush_messages: i64,
     /// `min.insync.replicas`.
     pub in_sync_min: usize,
     /// Whether `cleanup.policy` lists `delete`, so that records may be deleted on request.
     pub is_deletable: bool,
+}
+
+impl Default for TopicRules {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            records: Rules::default(),
+            log: LogConfig::default(),
+            flush_messages: i64::MAX,
+            in_sync_min: 1,
+            is_deletable: true,
+        }
+    }
 }
 
 impl TopicRules {
@@ -21,6 +36,7 @@ impl TopicRules {
         Self {
             records: record_rules(config),
             log: log_config(config, producer_id_expiration_ms),
+            flush_messages: config.segment.flush_messages,
             in_sync_min: usize::try_from(config.replication.min_insync_replicas).unwrap_or(1),
             is_deletable: config.cleanup.delete,
         }
@@ -68,7 +84,8 @@ fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig
         retention_bytes: cleanup.retention_bytes,
         cleanup_delete: cleanup.delete,
         cleanup_compact: cleanup.compact,
-        flush_messages: segment.flush_messages,
+        // The log would sync in the thread that appends; partitions do it on another.
+        flush_messages: i64::MAX,
         flush_ms: segment.flush_ms,
         file_delete_delay_ms: cleanup.file_delete_delay_ms,
         producer_id_expiration_ms,
