@@ -85,7 +85,9 @@ impl Values<'_> {
     }
 
     fn sockets(&self) -> SocketSettings {
-        let bytes = |key| u32::try_from(self.number(key)).ok();
+        // Kafka's default of 100 KiB would switch the system's own tuning off, which does better.
+        let is_set = |key| self.0.file().contains_key(key);
+        let bytes = |key| u32::try_from(self.number(key)).ok().filter(|_| is_set(key));
         SocketSettings {
             backlog: u32::try_from(self.number("socket.listen.backlog.size")).unwrap_or(u32::MAX),
             send_buffer_bytes: bytes("socket.send.buffer.bytes"),

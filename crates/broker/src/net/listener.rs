@@ -41,8 +41,7 @@ pub struct SocketSettings {
 
 impl Default for SocketSettings {
     fn default() -> Self {
-        let hundred_kib = Some(100 * 1024);
-        Self { backlog: 50, send_buffer_bytes: hundred_kib, receive_buffer_bytes: hundred_kib }
+        Self { backlog: 50, send_buffer_bytes: None, receive_buffer_bytes: None }
     }
 }
 
