@@ -51,3 +51,44 @@ fn fill(range: &FileRange) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log::{FileCache, LogConfig, LogDir, RealDisk};
+    use record::{BatchBuilder, Codec, Producer, with_scratch};
+    use rustix::fs::{Advice, fadvise};
+    use types::{LeaderEpoch, Offset, Partition, TimestampMs, TopicId};
+
+    const BYTES: usize = 4 * 1024 * 1024;
+    const NOW: TimestampMs = TimestampMs(1);
+
+    /// A segment of one large batch.
+    fn range(folder: &std::path::Path) -> FileRange {
+        let directory = LogDir::open(RealDisk, FileCache::new(4), folder.to_owned()).unwrap();
+        let (topic, id) = ("cold", TopicId::from_random([1; 16]));
+        let config = LogConfig::default();
+        let mut log = directory.create_log(topic, Partition(0), id, config, NOW).unwrap();
+        let mut builder = BatchBuilder::new();
+        builder.append(NOW, None, Some(&vec![7; BYTES]), &[]).unwrap();
+        let batch = with_scratch(|s| builder.seal(Codec::NONE, Producer::default(), s));
+        log.append(&batch, log::Origin::Client, LeaderEpoch(0), NOW).unwrap();
+        log.flush(NOW).unwrap();
+        let slice = log.read(Offset(0), u32::MAX, Offset(1), true).unwrap().unwrap();
+        FileRange { file: slice.file, position: slice.position, bytes: u64::from(slice.bytes) }
+    }
+
+    #[tokio::test]
+    async fn a_cold_range_is_warm_behind_the_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = range(folder.path());
+        assert!(is_warm(&range), "it has just been written");
+        fadvise(range.file.file(), 0, None, Advice::DontNeed).unwrap();
+        if is_warm(&range) {
+            eprintln!("skipped: this file system keeps its pages, or cannot tell");
+            return;
+        }
+        warm(&BlockingPool::default(), &range).await;
+        assert!(is_warm(&range));
+    }
+}

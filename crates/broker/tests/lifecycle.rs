@@ -1,0 +1,83 @@
+//! What happens to a log over time: retention, deletion, and a name that is used again.
+
+mod common;
+
+use common::records::{PLAIN, TOPIC, batch, fetch, produce, values};
+use common::{Client, Server};
+use record::{BatchBuilder, Codec, with_scratch};
+use std::path::Path;
+use types::TimestampMs;
+use wire::delete_topics_request::DeleteTopicState;
+use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use wire::{DeleteTopicsRequest, ListOffsetsRequest};
+
+const EARLIEST: i64 = -2;
+
+async fn start_offset(client: &mut Client) -> i64 {
+    let partition = ListOffsetsPartition { timestamp: EARLIEST, ..Default::default() };
+    let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![partition] };
+    let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+    client.call(&request, 7).await.topics[0].partitions[0].offset
+}
+
+#[tokio::test]
+async fn records_that_are_too_old_go_by_themselves() {
+    let properties = [
+        ("log.retention.ms", "60000"),
+        ("log.retention.check.interval.ms", "1"),
+        ("log.initial.task.delay.ms", "1"),
+    ];
+    let server = Server::start_with(&properties).await;
+    let mut client = server.connect().await;
+    client.auto_create(TOPIC).await;
+    let mut old = BatchBuilder::new();
+    old.append(TimestampMs(1_000), None, Some(b"old"), &[]).expect("a small batch");
+    let old = with_scratch(|scratch| old.seal(Codec::NONE, PLAIN, scratch)).to_vec();
+    assert_eq!(produce(&mut client, old).await.error_code, 0);
+    while start_offset(&mut client).await == 0 {}
+    produce(&mut client, batch(&["young"])).await;
+    assert_eq!(values(&fetch(&mut client, 1).await.records), [(1, "young".to_owned())]);
+    server.stop().await;
+}
+
+async fn delete_topic(client: &mut Client) {
+    let topic = DeleteTopicState { name: Some(TOPIC.into()), ..Default::default() };
+    let request =
+        DeleteTopicsRequest { topics: vec![topic], timeout_ms: 5_000, ..Default::default() };
+    let response = client.call(&request, 6).await;
+    assert_eq!(response.responses[0].error_code, 0);
+}
+
+fn folders_of_topic(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("the directory");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(TOPIC)).collect()
+}
+
+#[tokio::test]
+async fn a_topic_made_anew_has_nothing_of_the_old_one() {
+    let server = Server::start_with(&[("log.segment.delete.delay.ms", "0")]).await;
+    let mut client = server.connect().await;
+    let mut last = client.auto_create(TOPIC).await;
+    for round in 0..5 {
+        let text = format!("round {round}");
+        let stored = produce(&mut client, batch(&[text.as_str()])).await;
+        assert_eq!((stored.error_code, stored.base_offset), (0, 0));
+        delete_topic(&mut client).await;
+        let id = client.auto_create(TOPIC).await;
+        assert_ne!(id, last);
+        last = id;
+    }
+    let stored = produce(&mut client, batch(&["the last"])).await;
+    assert_eq!((stored.error_code, stored.base_offset), (0, 0));
+    // Folders of earlier rounds may wait for their removal; it ends before the server does.
+    let server = server.restart(&[("log.segment.delete.delay.ms", "0")]).await;
+    let mut client = server.connect().await;
+    let found = fetch(&mut client, 0).await;
+    assert_eq!(values(&found.records), [(0, "the last".to_owned())]);
+    while folders_of_topic(server.folder()) != [format!("{TOPIC}-0")] {
+        fetch(&mut client, 0).await;
+    }
+    server.stop().await;
+}
