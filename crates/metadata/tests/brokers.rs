@@ -49,6 +49,20 @@ fn a_leader_that_stops_hands_over_and_gets_back_by_election() {
 }
 
 #[test]
+fn who_said_goodbye_comes_back_only_by_registering_again() {
+    let mut cluster = Cluster::of(1);
+    place(&mut cluster, &[1]);
+    cluster.beat(1, false, true);
+    cluster.beat(1, false, true);
+    cluster.beat(1, false, false);
+    assert_eq!(state(&cluster).0, -1, "a broker on its way out leads nothing");
+    let request = registration(1, 2);
+    cluster.run(&RegisterBroker { request, session_alive: false });
+    cluster.beat(1, false, false);
+    assert_eq!(state(&cluster).0, 1);
+}
+
+#[test]
 fn the_last_replica_stays_eligible_and_leads_again() {
     let mut cluster = Cluster::of(1);
     place(&mut cluster, &[1]);

@@ -220,6 +220,8 @@ impl Heartbeat {
         let caught_up = request.current_metadata_offset >= broker.epoch.0;
         let next = match stage {
             Stage::Fenced if request.want_shut_down => Stage::Stopped,
+            // who said goodbye comes back only by registering again
+            Stage::Fenced if broker.in_controlled_shutdown => Stage::Fenced,
             Stage::Fenced if !request.want_fence && caught_up => Stage::Active,
             Stage::Active if request.want_fence && request.want_shut_down => Stage::Stopped,
             Stage::Active if request.want_fence => Stage::Fenced,

@@ -146,3 +146,17 @@ pub fn registration(id: i32, incarnation: u8) -> BrokerRegistrationRequest<'stat
         ..BrokerRegistrationRequest::default()
     }
 }
+
+/// Writes the image out, reads it back through bytes, and compares.
+#[track_caller]
+pub fn assert_snapshot_is_equal(image: &Image) {
+    let release = image.features().metadata_version();
+    let mut replay = Replay::from_image(Image::default());
+    for record in image.to_records() {
+        let version = record_version(&record, release);
+        let bytes = record.encode(version).expect("the record fits its version");
+        let (decoded, _) = MetadataRecord::decode(&bytes).expect("our own bytes");
+        replay.apply(image.provenance.offset, image.provenance.epoch, &decoded);
+    }
+    assert_eq!(replay.publish(), *image);
+}
