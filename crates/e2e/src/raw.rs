@@ -8,7 +8,7 @@ use types::{TimestampMs, TopicId};
 use wire::create_topics_request::CreatableTopic;
 use wire::fetch_request::{FetchPartition, FetchTopic};
 use wire::produce_request::{PartitionProduceData, TopicProduceData};
-use wire::{Blob, CreateTopicsRequest, FetchRequest, ProduceRequest, Records, Request};
+use wire::{ApiKey, Blob, CreateTopicsRequest, FetchRequest, ProduceRequest, Records, Request};
 
 use crate::wait::PATIENCE;
 
@@ -60,18 +60,29 @@ impl Connection {
         version: i16,
         look: impl FnOnce(R::Response<'r>) -> T,
     ) -> io::Result<T> {
+        let body = self.receive_body(R::KEY, version)?;
+        Ok(look(wire::Message::from_bytes(body, version).expect("a response and nothing more")))
+    }
+
+    /// Reads the answer to the oldest request that has none: its body.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    ///
+    /// # Panics
+    /// If the answer belongs to another request.
+    pub fn receive_body(&mut self, key: ApiKey, version: i16) -> io::Result<&[u8]> {
         let mut length = [0; wire::LENGTH_BYTES];
         self.socket.read_exact(&mut length)?;
         let length = usize::try_from(i32::from_be_bytes(length)).map_err(io::Error::other)?;
         self.frame.resize(length, 0);
         self.socket.read_exact(&mut self.frame)?;
-        let (header, mut reader) =
-            wire::decode_response_header(&self.frame, R::KEY, version).expect("a response header");
+        let (header, reader) =
+            wire::decode_response_header(&self.frame, key, version).expect("a response header");
         assert_eq!(header.correlation_id, self.answered, "answers come in order");
         self.answered += 1;
-        let response = wire::Message::decode(&mut reader, version).expect("a response");
-        reader.finish().expect("nothing behind the response");
-        Ok(look(response))
+        let body = self.frame.len() - reader.rest().len();
+        Ok(&self.frame[body..])
     }
 }
 

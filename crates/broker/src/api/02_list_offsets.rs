@@ -23,6 +23,9 @@ const EARLIEST_PENDING_UPLOAD: i64 = -6;
 const FIRST_VERSION: [(i64, i16); 4] =
     [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9), (EARLIEST_PENDING_UPLOAD, 11)];
 
+/// The first version that has room for the epoch of what was found.
+const FIRST_VERSION_WITH_EPOCH: i16 = 4;
+
 /// A consumer's id in place of a replica's; -2 is a debugging consumer.
 const CONSUMER: i32 = -1;
 const READ_COMMITTED: i8 = 1;
@@ -49,7 +52,11 @@ pub(crate) async fn answer<'a>(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in &topic.partitions {
             let found = find(context, &topic.name, wanted, bound).await;
-            partitions.push(response(wanted.partition_index, found));
+            let mut found = response(wanted.partition_index, found);
+            if context.version < FIRST_VERSION_WITH_EPOCH {
+                found.leader_epoch = LeaderEpoch::NONE.0;
+            }
+            partitions.push(found);
         }
         topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
