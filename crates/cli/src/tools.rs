@@ -1,6 +1,12 @@
 //! The registry of tools: what each is called here and by Kafka's scripts. One file a tool.
 
+mod configs;
+mod console_consumer;
+mod console_producer;
+mod get_offsets;
 mod storage;
+mod support;
+mod topics;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -33,6 +39,36 @@ const TOOLS: &[Tool] = &[
         kafka_name: "kafka-storage",
         about: "Format log directories and look at them",
         run: storage::run,
+    },
+    Tool {
+        name: "topics",
+        kafka_name: "kafka-topics",
+        about: "Create, list, describe, grow and delete topics",
+        run: topics::run,
+    },
+    Tool {
+        name: "configs",
+        kafka_name: "kafka-configs",
+        about: "Show and change configs of topics, brokers and groups",
+        run: configs::run,
+    },
+    Tool {
+        name: "get-offsets",
+        kafka_name: "kafka-get-offsets",
+        about: "Show offsets of partitions at a time",
+        run: get_offsets::run,
+    },
+    Tool {
+        name: "kafka-console-producer",
+        kafka_name: "kafka-console-producer",
+        about: "Produce lines of standard input",
+        run: console_producer::run,
+    },
+    Tool {
+        name: "kafka-console-consumer",
+        kafka_name: "kafka-console-consumer",
+        about: "Print records",
+        run: console_consumer::run,
     },
 ];
 

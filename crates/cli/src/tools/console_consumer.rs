@@ -46,8 +46,11 @@ fn spec() -> Spec {
 pub fn run(args: &[String]) -> ExitCode {
     run_tool(&spec(), args, |options| {
         check(options)?;
-        let mut format =
-            connect::properties(options, &["formatter-config"], &["property", "formatter-property"])?;
+        let mut format = connect::properties(
+            options,
+            &["formatter-config"],
+            &["property", "formatter-property"],
+        )?;
         for (option, key) in
             [("key-deserializer", "key.deserializer"), ("value-deserializer", "value.deserializer")]
         {
@@ -166,9 +169,9 @@ async fn start(consumer: &mut Consumer, options: &Parsed) -> Done {
 }
 
 async fn consume(mut consumer: Consumer, options: &Parsed, formatter: &Formatter) -> Done {
-    let most: u64 = options.number::<i64>("max-messages")?.map_or(u64::MAX, |n| {
-        u64::try_from(n).unwrap_or(u64::MAX)
-    });
+    let most: u64 = options
+        .number::<i64>("max-messages")?
+        .map_or(u64::MAX, |n| u64::try_from(n).unwrap_or(u64::MAX));
     let timeout = options.number::<u64>("timeout-ms")?.map(Duration::from_millis);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let (mut seen, mut last) = (0, Instant::now());

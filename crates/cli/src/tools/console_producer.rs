@@ -36,7 +36,11 @@ fn spec() -> Spec {
         .value("metadata-expiry-ms", "ms", "The age at which metadata is refreshed (300000).")
         .value("socket-buffer-size", "size", "Has no effect.")
         .value("line-reader", "class", "org.apache.kafka.tools.LineMessageReader.")
-        .value("reader-property", "key=value", "A property of the reader: parse.key, key.separator.")
+        .value(
+            "reader-property",
+            "key=value",
+            "A property of the reader: parse.key, key.separator.",
+        )
         .value("reader-config", "file", "Property file of the reader.")
         .value("property", "key=value", "(DEPRECATED) As --reader-property.")
         .value("command-property", "key=value", "A setting of the producer.")
@@ -56,7 +60,9 @@ pub fn run(args: &[String]) -> ExitCode {
         let reader_settings =
             connect::properties(options, &["reader-config"], &["property", "reader-property"])?;
         let reader = LineReader::new(&reader_settings).map_err(ToolError::Failed)?;
-        block_on(async { send_all(Producer::new(config), topic, reader, options.has("sync")).await })
+        block_on(async {
+            send_all(Producer::new(config), topic, reader, options.has("sync")).await
+        })
     })
 }
 
@@ -143,11 +149,8 @@ async fn send_all(producer: Producer, topic: &str, mut reader: LineReader, sync:
 }
 
 async fn send(producer: &Producer, topic: &str, line: &Line<'_>) -> Result<Delivery, ToolError> {
-    let headers: Vec<record::Header<'_>> = line
-        .headers
-        .iter()
-        .map(|(key, value)| record::Header { key, value: *value })
-        .collect();
+    let headers: Vec<record::Header<'_>> =
+        line.headers.iter().map(|(key, value)| record::Header { key, value: *value }).collect();
     let record = ProducerRecord {
         topic,
         key: line.key,

@@ -158,9 +158,8 @@ impl Layout {
             Some(text) => text.trim().eq_ignore_ascii_case("true"),
             None => default,
         };
-        let text = |key: &str, default: &str| {
-            properties.get(key).unwrap_or(default).as_bytes().to_vec()
-        };
+        let text =
+            |key: &str, default: &str| properties.get(key).unwrap_or(default).as_bytes().to_vec();
         Ok(Self {
             timestamp: on("print.timestamp", false),
             partition: on("print.partition", false),
@@ -252,7 +251,11 @@ mod tests {
     #[test]
     fn numbers_are_printed_as_java_prints_them() {
         for (class, bytes, text) in [
-            ("org.apache.kafka.common.serialization.LongDeserializer", &b"\0\0\0\0\0\0\0\x07"[..], "7"),
+            (
+                "org.apache.kafka.common.serialization.LongDeserializer",
+                &b"\0\0\0\0\0\0\0\x07"[..],
+                "7",
+            ),
             ("IntegerDeserializer", &b"\xff\xff\xff\xff"[..], "-1"),
             ("DoubleDeserializer", &b"\x3f\xf0\0\0\0\0\0\0"[..], "1.0"),
             ("StringDeserializer", &b"text"[..], "text"),

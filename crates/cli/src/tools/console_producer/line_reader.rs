@@ -32,10 +32,10 @@ pub struct LineReader {
 
 impl LineReader {
     pub fn new(properties: &Properties) -> Result<Self, String> {
-        let text = |key: &str, default: &str| {
-            properties.get(key).unwrap_or(default).as_bytes().to_vec()
-        };
-        let on = |key: &str| properties.get(key).is_some_and(|v| v.trim().eq_ignore_ascii_case("true"));
+        let text =
+            |key: &str, default: &str| properties.get(key).unwrap_or(default).as_bytes().to_vec();
+        let on =
+            |key: &str| properties.get(key).is_some_and(|v| v.trim().eq_ignore_ascii_case("true"));
         let reader = Self {
             parse_key: on("parse.key"),
             parse_headers: on("parse.headers"),
@@ -124,7 +124,9 @@ impl LineReader {
             match split_once(pair, &self.headers_key_separator) {
                 Some((key, _)) if self.unless_null(key).is_none() => {
                     let line = self.line_number;
-                    return Err(format!("Header keys should not be equal to the null marker on line number {line}"));
+                    return Err(format!(
+                        "Header keys should not be equal to the null marker on line number {line}"
+                    ));
                 }
                 Some((key, value)) => headers.push((key, self.unless_null(value))),
                 None if self.ignore_error => headers.push((pair, None)),

@@ -1,6 +1,7 @@
 //! What Kafka's tools share: their way of taking options, of printing tables, of reaching a cluster.
 
 pub mod connect;
+pub mod internal_records;
 pub mod options;
 pub mod table;
 pub mod topics;

@@ -137,7 +137,8 @@ impl Spec {
         const RIGHT: usize = 40;
         let mut options: Vec<&Opt> = self.options.iter().collect();
         options.sort_by_key(|option| option.name);
-        let mut text = format!("{:LEFT$}{}\n{:LEFT$}{}\n", "Option", "Description", "------", "-----------");
+        let mut text =
+            format!("{:LEFT$}{}\n{:LEFT$}{}\n", "Option", "Description", "------", "-----------");
         for option in options {
             let left = match option.takes {
                 Takes::Nothing => format!("--{}", option.name),
@@ -230,7 +231,10 @@ mod tests {
     use super::*;
 
     fn spec() -> Spec {
-        Spec::new("tests").flag("list", "x").value("topic", "t", "x").value("topic-id", "i", "x")
+        Spec::new("tests")
+            .flag("list", "x")
+            .value("topic", "t", "x")
+            .value("topic-id", "i", "x")
             .maybe("state", "s", "x")
     }
 
