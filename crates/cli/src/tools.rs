@@ -3,6 +3,7 @@
 mod configs;
 mod console_consumer;
 mod console_producer;
+mod consumer_groups;
 mod get_offsets;
 mod storage;
 mod support;
@@ -69,6 +70,12 @@ const TOOLS: &[Tool] = &[
         kafka_name: "kafka-console-consumer",
         about: "Print records",
         run: console_consumer::run,
+    },
+    Tool {
+        name: "groups",
+        kafka_name: "kafka-consumer-groups",
+        about: "List, describe, reset and delete consumer groups",
+        run: consumer_groups::run,
     },
 ];
 

@@ -206,7 +206,7 @@ fn parse_reset(text: &str) -> Option<OffsetReset> {
 
 /// ISO 8601 durations as `java.time.Duration` takes them: days, hours, minutes, seconds; any case.
 #[must_use]
-fn parse_iso_duration(text: &str) -> Option<Duration> {
+pub fn parse_iso_duration(text: &str) -> Option<Duration> {
     let text = text.to_ascii_uppercase();
     let (days, time) = match text.strip_prefix('P')?.split_once('T') {
         Some((_, "")) => return None,

@@ -7,7 +7,9 @@ mod properties;
 mod settings;
 
 pub use common::ClientConfig;
-pub use consumer::{AssignorKind, ConsumerConfig, IsolationLevel, OffsetReset};
+pub use consumer::{
+    AssignorKind, ConsumerConfig, IsolationLevel, OffsetReset, parse_iso_duration,
+};
 pub use producer::{Acks, ProducerConfig};
 pub use properties::{Properties, PropertiesError};
 pub use settings::ConfigError;

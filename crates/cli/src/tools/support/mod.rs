@@ -112,3 +112,15 @@ pub fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
+
+/// The error as Java's clients would print it: `org.apache.kafka.common.errors.…Exception: …`.
+pub fn exception(error: &client::Error) -> String {
+    let mut name = String::new();
+    for word in error.code().name().split('_') {
+        let (first, rest) = word.split_at(word.len().min(1));
+        name.push_str(first);
+        name.push_str(&rest.to_ascii_lowercase());
+    }
+    let name = name.strip_suffix("Exception").unwrap_or(&name);
+    format!("org.apache.kafka.common.errors.{name}Exception: {}", text_of(error))
+}

@@ -19,7 +19,7 @@ impl Table {
         let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column| {
             let cells = self.0.iter().filter_map(|line: &Vec<String>| line.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
         };
         (0..columns).map(width).collect()
     }
