@@ -1,13 +1,24 @@
 //! The registry of tools: what each is called here and by Kafka's scripts. One file a tool.
 
+mod broker_api_versions;
+mod cluster;
 mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod consumer_perf;
+mod delete_records;
+mod dump_log;
+mod e2e_latency;
+mod features;
 mod get_offsets;
+mod log_dirs;
+mod producer_perf;
 mod storage;
 mod support;
 mod topics;
+mod verifiable_consumer;
+mod verifiable_producer;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -76,6 +87,72 @@ const TOOLS: &[Tool] = &[
         kafka_name: "kafka-consumer-groups",
         about: "List, describe, reset and delete consumer groups",
         run: consumer_groups::run,
+    },
+    Tool {
+        name: "kafka-producer-perf-test",
+        kafka_name: "kafka-producer-perf-test",
+        about: "Measure producing",
+        run: producer_perf::run,
+    },
+    Tool {
+        name: "kafka-consumer-perf-test",
+        kafka_name: "kafka-consumer-perf-test",
+        about: "Measure consuming",
+        run: consumer_perf::run,
+    },
+    Tool {
+        name: "kafka-e2e-latency",
+        kafka_name: "kafka-e2e-latency",
+        about: "Measure the time from send to receipt",
+        run: e2e_latency::run,
+    },
+    Tool {
+        name: "kafka-verifiable-producer",
+        kafka_name: "kafka-verifiable-producer",
+        about: "Produce growing numbers and tell of each in JSON",
+        run: verifiable_producer::run,
+    },
+    Tool {
+        name: "kafka-verifiable-consumer",
+        kafka_name: "kafka-verifiable-consumer",
+        about: "Consume and tell of everything in JSON",
+        run: verifiable_consumer::run,
+    },
+    Tool {
+        name: "delete-records",
+        kafka_name: "kafka-delete-records",
+        about: "Cut the heads off partitions",
+        run: delete_records::run,
+    },
+    Tool {
+        name: "log-dirs",
+        kafka_name: "kafka-log-dirs",
+        about: "Show sizes of replicas by directory",
+        run: log_dirs::run,
+    },
+    Tool {
+        name: "api-versions",
+        kafka_name: "kafka-broker-api-versions",
+        about: "Show what each broker speaks",
+        run: broker_api_versions::run,
+    },
+    Tool {
+        name: "cluster",
+        kafka_name: "kafka-cluster",
+        about: "Show the cluster's id and endpoints",
+        run: cluster::run,
+    },
+    Tool {
+        name: "features",
+        kafka_name: "kafka-features",
+        about: "Show and move the cluster's features",
+        run: features::run,
+    },
+    Tool {
+        name: "dump-log",
+        kafka_name: "kafka-dump-log",
+        about: "Print log segments, indexes and snapshots",
+        run: dump_log::run,
     },
 ];
 

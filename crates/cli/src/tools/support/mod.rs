@@ -3,7 +3,11 @@
 pub mod connect;
 pub mod internal_records;
 pub mod options;
+pub mod payload;
+pub mod stats;
 pub mod table;
+pub mod throttle;
+pub mod time;
 pub mod topics;
 
 use std::future::Future;
@@ -123,4 +127,14 @@ pub fn exception(error: &client::Error) -> String {
     }
     let name = name.strip_suffix("Exception").unwrap_or(&name);
     format!("org.apache.kafka.common.errors.{name}Exception: {}", text_of(error))
+}
+
+/// Becomes ready when the user or the system asks the tool to end.
+pub async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
 }

@@ -1,0 +1,182 @@
+//! `kafka-verifiable-consumer`: reads a topic in a group and tells of everything as lines of JSON.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use client::{Consumer, ConsumerRecords, OffsetAndMetadata, RebalanceListener, TopicPartition};
+use serde_json::{Value, json};
+
+use super::support::options::Spec;
+use super::support::{Done, block_on, connect, now_ms, run as run_tool, text_of};
+
+const CLOSE_WITHIN: Duration = Duration::from_secs(30);
+
+fn spec() -> Spec {
+    let about = "This tool consumes messages from a specific topic and emits consumer events as \
+                 JSON objects to STDOUT.";
+    Spec::new(about)
+        .cluster()
+        .value("broker-list", "servers", "As --bootstrap-server.")
+        .value("topic", "topic", "REQUIRED: Consumes messages from this topic.")
+        .value("group-id", "id", "REQUIRED: The group.")
+        .value("group-instance-id", "id", "Makes membership static.")
+        .value("group-protocol", "protocol", "classic (default).")
+        .value("group-remote-assignor", "name", "Has no effect with the classic protocol.")
+        .value("max-messages", "number", "How many messages; -1 for no end (default).")
+        .value("session-timeout", "ms", "The session timeout (30000).")
+        .flag("verbose", "Tell of each record.")
+        .flag("enable-autocommit", "Let the consumer commit on its own.")
+        .value("reset-policy", "policy", "earliest (default), latest or none.")
+        .value("assignment-strategy", "class", "The assignor (RangeAssignor).")
+        .value("consumer.config", "file", "(DEPRECATED) As --command-config.")
+}
+
+pub fn run(args: &[String]) -> ExitCode {
+    run_tool(&spec(), args, |options| {
+        let topic = options.require("topic")?.to_owned();
+        let files = ["consumer.config", "command-config"];
+        let mut settings = connect::properties(options, &files, &[])?;
+        settings.set("bootstrap.servers", connect::bootstrap(options)?);
+        settings.set("group.id", options.require("group-id")?);
+        if let Some(instance) = options.get("group-instance-id") {
+            settings.set("group.instance.id", instance);
+        }
+        let auto_commit = options.has("enable-autocommit");
+        settings.set("enable.auto.commit", auto_commit.to_string());
+        settings.set("auto.offset.reset", options.get("reset-policy").unwrap_or("earliest"));
+        settings.set("session.timeout.ms", options.get("session-timeout").unwrap_or("30000"));
+        settings.set(
+            "partition.assignment.strategy",
+            options.get("assignment-strategy").unwrap_or("range"),
+        );
+        let config = connect::consumer_config(&settings)?;
+        let most = options.number::<i64>("max-messages")?.unwrap_or(-1);
+        let verbose = options.has("verbose");
+        block_on(async {
+            let mut consumer = Consumer::new(config);
+            consumer.set_listener(Teller);
+            consumer.subscribe([topic.as_str()])?;
+            tell(&json!({"timestamp": now_ms(), "name": "startup_complete"}));
+            consume(consumer, most, verbose, auto_commit).await
+        })
+    })
+}
+
+fn tell(event: &Value) {
+    println!("{event}");
+}
+
+/// Tells what the group gives and takes.
+struct Teller;
+
+impl RebalanceListener for Teller {
+    fn on_assigned(&mut self, partitions: &[TopicPartition]) {
+        let partitions = list(partitions);
+        let name = "partitions_assigned";
+        tell(&json!({"timestamp": now_ms(), "name": name, "partitions": partitions}));
+    }
+
+    fn on_revoked(&mut self, partitions: &[TopicPartition]) {
+        let partitions = list(partitions);
+        let name = "partitions_revoked";
+        tell(&json!({"timestamp": now_ms(), "name": name, "partitions": partitions}));
+    }
+}
+
+fn list(partitions: &[TopicPartition]) -> Vec<Value> {
+    let one = |p: &TopicPartition| json!({"topic": &*p.topic, "partition": p.partition});
+    partitions.iter().map(one).collect()
+}
+
+async fn consume(mut consumer: Consumer, most: i64, verbose: bool, auto_commit: bool) -> Done {
+    let mut interrupted = std::pin::pin!(super::support::terminated());
+    let mut seen: i64 = 0;
+    let mut failed = None;
+    while most < 0 || seen < most {
+        let records = tokio::select! {
+            () = &mut interrupted => break,
+            records = consumer.poll(Duration::from_millis(200)) => records,
+        };
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        };
+        let left = usize::try_from(most.saturating_sub(seen)).ok().filter(|_| most >= 0);
+        let offsets = take(&records, left.unwrap_or(usize::MAX), verbose);
+        seen += offsets.iter().map(|(_, (count, _, _))| *count).sum::<i64>();
+        if !auto_commit && !offsets.is_empty() {
+            commit(&mut consumer, &offsets).await;
+        }
+    }
+    let closed = consumer.close(CLOSE_WITHIN).await;
+    tell(&json!({"timestamp": now_ms(), "name": "shutdown_complete"}));
+    if most < 0 || failed.is_some() {
+        tell(&json!({"timestamp": now_ms(), "name": "shutdown_requested"}));
+    }
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(closed?),
+    }
+}
+
+/// By partition: how many records, the first and the last offset.
+type Taken = BTreeMap<TopicPartition, (i64, i64, i64)>;
+
+fn take(records: &ConsumerRecords, most: usize, verbose: bool) -> Taken {
+    let mut taken = Taken::new();
+    for record in records.iter().take(most) {
+        let key = TopicPartition::new(record.topic, record.partition);
+        let entry = taken.entry(key).or_insert((0, record.offset, record.offset));
+        (entry.0, entry.2) = (entry.0 + 1, record.offset);
+        if verbose {
+            let text = |bytes: Option<&[u8]>| {
+                bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            };
+            tell(&json!({
+                "timestamp": now_ms(), "name": "record_data", "key": text(record.key),
+                "value": text(record.value), "topic": record.topic,
+                "partition": record.partition, "offset": record.offset,
+            }));
+        }
+    }
+    if taken.is_empty() {
+        return taken;
+    }
+    let partitions = taken.iter().map(|(p, (count, first, last))| {
+        json!({
+            "topic": &*p.topic, "partition": p.partition, "count": count,
+            "minOffset": first, "maxOffset": last,
+        })
+    });
+    let count: i64 = taken.values().map(|(count, _, _)| count).sum();
+    let partitions: Vec<_> = partitions.collect();
+    let name = "records_consumed";
+    tell(&json!({"timestamp": now_ms(), "name": name, "count": count, "partitions": partitions}));
+    taken
+}
+
+async fn commit(consumer: &mut Consumer, taken: &Taken) {
+    let offsets: BTreeMap<_, OffsetAndMetadata> =
+        taken.iter().map(|(p, (_, _, last))| (p.clone(), (last + 1).into())).collect();
+    let told = offsets.iter().map(|(p, offset)| {
+        json!({"topic": &*p.topic, "partition": p.partition, "offset": offset.offset})
+    });
+    let told: Vec<_> = told.collect();
+    let name = "offsets_committed";
+    match consumer.commit_offsets(offsets).await {
+        Ok(()) => {
+            tell(&json!({"timestamp": now_ms(), "name": name, "offsets": told, "success": true}));
+        }
+        Err(error) => {
+            let error = text_of(&error);
+            tell(&json!({
+                "timestamp": now_ms(), "name": name, "offsets": told, "success": false,
+                "error": error,
+            }));
+        }
+    }
+}
