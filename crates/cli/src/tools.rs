@@ -5,6 +5,7 @@ mod cluster;
 mod configs;
 mod console_consumer;
 mod console_producer;
+mod consume;
 mod consumer_groups;
 mod consumer_perf;
 mod delete_records;
@@ -13,6 +14,7 @@ mod e2e_latency;
 mod features;
 mod get_offsets;
 mod log_dirs;
+mod produce;
 mod producer_perf;
 mod storage;
 mod support;
@@ -153,6 +155,18 @@ const TOOLS: &[Tool] = &[
         kafka_name: "kafka-dump-log",
         about: "Print log segments, indexes and snapshots",
         run: dump_log::run,
+    },
+    Tool {
+        name: "produce",
+        kafka_name: "produce",
+        about: "Send lines or files to a topic",
+        run: produce::run,
+    },
+    Tool {
+        name: "consume",
+        kafka_name: "consume",
+        about: "Print a topic's records",
+        run: consume::run,
     },
 ];
 

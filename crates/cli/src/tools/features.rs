@@ -46,10 +46,7 @@ pub fn run(args: &[String]) -> ExitCode {
 
 async fn describe(admin: &Admin, options: &Parsed) -> Done {
     let table = match options.number::<i32>("node-id")? {
-        Some(node) => {
-            admin.metadata().await?;
-            admin.versions(node).await?
-        }
+        Some(node) => admin.versions(node).await?,
         None => admin.any_versions().await?,
     };
     let mut supported = table.supported_features.clone();

@@ -61,7 +61,7 @@ pub fn run(args: &[String]) -> ExitCode {
         let every = options.number("reporting-interval")?.unwrap_or(REPORT_EVERY_MS);
         let warmup = options.number("warmup-records")?.unwrap_or(0);
         let load = Load { topic, records, warmup, throttle: Throttle::new(throughput), payload };
-        block_on(load.run(Producer::new(config), Duration::from_millis(every)))
+        block_on(async { load.run(Producer::new(config), Duration::from_millis(every)).await })
     })
 }
 

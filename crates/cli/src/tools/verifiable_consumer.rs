@@ -67,6 +67,10 @@ fn tell(event: &Value) {
     println!("{event}");
 }
 
+fn tell_end(name: &str) {
+    tell(&json!({"timestamp": now_ms(), "name": name}));
+}
+
 /// Tells what the group gives and takes.
 struct Teller;
 
@@ -92,10 +96,14 @@ fn list(partitions: &[TopicPartition]) -> Vec<Value> {
 async fn consume(mut consumer: Consumer, most: i64, verbose: bool, auto_commit: bool) -> Done {
     let mut interrupted = std::pin::pin!(super::support::terminated());
     let mut seen: i64 = 0;
-    let mut failed = None;
+    let (mut failed, mut asked) = (None, false);
     while most < 0 || seen < most {
         let records = tokio::select! {
-            () = &mut interrupted => break,
+            () = &mut interrupted => {
+                tell_end("shutdown_requested");
+                asked = true;
+                break;
+            }
             records = consumer.poll(Duration::from_millis(200)) => records,
         };
         let records = match records {
@@ -113,9 +121,10 @@ async fn consume(mut consumer: Consumer, most: i64, verbose: bool, auto_commit: 
         }
     }
     let closed = consumer.close(CLOSE_WITHIN).await;
-    tell(&json!({"timestamp": now_ms(), "name": "shutdown_complete"}));
-    if most < 0 || failed.is_some() {
-        tell(&json!({"timestamp": now_ms(), "name": "shutdown_requested"}));
+    tell_end("shutdown_complete");
+    if !asked {
+        // Java's tool says so at last when it ends by itself
+        tell_end("shutdown_requested");
     }
     match failed {
         Some(error) => Err(error.into()),

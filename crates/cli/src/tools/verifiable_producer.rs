@@ -49,7 +49,7 @@ pub fn run(args: &[String]) -> ExitCode {
             sent: 0,
             acked: 0,
         };
-        block_on(run.all(Producer::new(config)))
+        block_on(async { run.all(Producer::new(config)).await })
     })
 }
 

@@ -46,6 +46,7 @@ impl Admin {
 
     /// The versions and features that one broker advertises.
     pub async fn versions(&self, node: i32) -> Result<VersionTable> {
+        self.know_nodes().await?;
         let connection = self.cluster.connection(node, Lane::Control).await?;
         Ok(connection.versions().clone())
     }

@@ -7,9 +7,7 @@ mod properties;
 mod settings;
 
 pub use common::ClientConfig;
-pub use consumer::{
-    AssignorKind, ConsumerConfig, IsolationLevel, OffsetReset, parse_iso_duration,
-};
+pub use consumer::{AssignorKind, ConsumerConfig, IsolationLevel, OffsetReset, parse_iso_duration};
 pub use producer::{Acks, ProducerConfig};
 pub use properties::{Properties, PropertiesError};
 pub use settings::ConfigError;
