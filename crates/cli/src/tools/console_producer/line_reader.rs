@@ -9,6 +9,9 @@ use client::Properties;
 /// Headers in order; a `None` value is null.
 pub type Headers<'l> = Vec<(&'l [u8], Option<&'l [u8]>)>;
 
+/// What stands before and behind a separator.
+type Cut<'l> = (&'l [u8], &'l [u8]);
+
 /// A line taken apart. `None` is null.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Line<'l> {
@@ -102,7 +105,7 @@ impl LineReader {
         text: &'l [u8],
         separator: &[u8],
         what: &str,
-    ) -> Result<Option<(&'l [u8], &'l [u8])>, String> {
+    ) -> Result<Option<Cut<'l>>, String> {
         match split_once(text, separator) {
             Some(cut) => Ok(Some(cut)),
             None if self.ignore_error => Ok(None),
@@ -149,7 +152,7 @@ impl LineReader {
     }
 }
 
-fn split_once<'l>(text: &'l [u8], separator: &[u8]) -> Option<(&'l [u8], &'l [u8])> {
+fn split_once<'l>(text: &'l [u8], separator: &[u8]) -> Option<Cut<'l>> {
     let at = text.windows(separator.len()).position(|window| window == separator)?;
     Some((&text[..at], &text[at + separator.len()..]))
 }
