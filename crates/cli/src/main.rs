@@ -1,5 +1,6 @@
 //! The one binary: server and every tool, chosen by its own name or by its first argument.
 
+mod configuration;
 mod server;
 mod tools;
 

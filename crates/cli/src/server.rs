@@ -4,15 +4,15 @@ mod arguments;
 mod data_directory;
 mod logging;
 
-use std::fs;
 use std::io;
 use std::process::ExitCode;
 
 use broker::{Broker, Running, Settings};
-use metadata::config::{ServerConfig, parse_properties};
+use metadata::config::ServerConfig;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::configuration;
 use arguments::{Arguments, Wish};
 
 /// Runs the server on the arguments after `klamm server`.
@@ -71,8 +71,7 @@ fn configuration(arguments: &Arguments) -> Result<ServerConfig, String> {
         let data = data_directory::choose(arguments.data_dir.as_deref())?;
         return ServerConfig::single_node(&data, &arguments.overrides).map_err(refusal);
     };
-    let bytes = fs::read(path).map_err(|error| format!("cannot read {path}: {error}"))?;
-    let mut file = parse_properties(&bytes).map_err(|error| format!("{path}, {error}"))?;
+    let mut file = configuration::read(path)?;
     if let Some(data) = &arguments.data_dir {
         file.insert("log.dirs".into(), data.as_str().into());
     }

@@ -1,16 +1,22 @@
 //! `klamm storage`, `kafka-storage`: formats log directories and looks at them.
 
+mod directories;
+mod features;
+mod format;
+mod info;
+mod options;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::process::ExitCode;
 
-use clap::Command;
+use clap::ArgMatches;
 use types::Uuid;
 
 /// Runs the tool on the arguments after its name.
 pub fn run(args: &[String]) -> ExitCode {
     let words = std::iter::once("kafka-storage").chain(args.iter().map(String::as_str));
-    let matches = match command().try_get_matches_from(words) {
+    let matches = match options::command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
             let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
@@ -19,35 +25,41 @@ pub fn run(args: &[String]) -> ExitCode {
             return code;
         }
     };
-    let done = match matches.subcommand_name() {
-        Some("random-uuid") => random_uuid().map(|id| println!("{id}")),
-        Some(_) | None => Ok(()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
+    match execute(&matches) {
+        Ok(code) => code,
+        Err(refusal) => {
+            eprintln!("{refusal}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn command() -> Command {
-    Command::new("kafka-storage")
-        .about("Formats log directories and looks at them")
-        .subcommand_required(true)
-        .subcommand(Command::new("random-uuid").about("Print a random id for a cluster"))
+fn execute(matches: &ArgMatches) -> Result<ExitCode, String> {
+    let done = |()| ExitCode::SUCCESS;
+    match matches.subcommand() {
+        Some(("info", args)) => info::run(args),
+        Some(("format", args)) => format::run(args).map(done),
+        Some(("version-mapping", args)) => features::version_mapping(args).map(done),
+        Some(("feature-dependencies", args)) => features::dependencies(args).map(done),
+        Some(_) | None => {
+            println!("{}", random_id().map_err(|error| error.to_string())?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
-/// A random id that Kafka's tools accept as an argument: none begins with a dash.
-fn random_uuid() -> io::Result<Uuid> {
-    let mut source = File::open("/dev/urandom")?;
+/// A random id that tools accept as an argument: none begins with a dash.
+fn random_id() -> io::Result<Uuid> {
     loop {
-        let mut bytes = [0; 16];
-        source.read_exact(&mut bytes)?;
-        let id = Uuid::from_random(bytes);
+        let id = Uuid::from_random(random_bytes()?);
         if !id.to_string().starts_with('-') {
             return Ok(id);
         }
     }
+}
+
+fn random_bytes() -> io::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
