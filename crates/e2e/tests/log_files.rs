@@ -1,4 +1,5 @@
-//! Every file that a log writes is Apache Kafka's: its dump tool reads them, its broker goes on with them.
+//! Every file that a log writes is Apache Kafka's: its dump tool reads them, its broker goes on
+//! with them.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::fs;
@@ -43,7 +44,8 @@ fn marker(i: i64, commits: bool) -> ValidBatch<'static> {
     control_batch(&[record], TimestampMs(FIRST_TIMESTAMP + i * 10), producer)
 }
 
-/// Plain, idempotent and transactional batches of every compression under several leaders; returns the record count.
+/// Plain, idempotent and transactional batches of every compression under several leaders; returns
+/// the record count.
 fn fill(log: &mut Log<RealDisk>) -> usize {
     let begin = log.end_offset();
     let nobody =
@@ -159,7 +161,8 @@ fn values(log: &mut Log<RealDisk>) -> Vec<String> {
     values
 }
 
-/// Opens what the broker has left, appends, and leaves it to the broker in order or as a crash would.
+/// Opens what the broker has left, appends, and leaves it to the broker in order or as a crash
+/// would.
 fn go_on(data: &Path, expected: usize, leaves_in_order: bool) -> usize {
     let log_dir = directory(data);
     assert!(log_dir.was_clean());

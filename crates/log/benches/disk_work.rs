@@ -1,4 +1,5 @@
-//! What a log costs beside the disk's own work: appends against bare writes, reads, and partitions by the thousand.
+//! What a log costs beside the disk's own work: appends against bare writes, reads, and partitions
+//! by the thousand.
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail")]
 
 use std::fs::{self, File};

@@ -1,4 +1,5 @@
-//! The small text files beside the logs: offsets by partition, epochs of one log, a partition's identity.
+//! The small text files beside the logs: offsets by partition, epochs of one log, a partition's
+//! identity.
 //!
 //! ```text
 //!   *-offset-checkpoint     leader-epoch-checkpoint    partition.metadata

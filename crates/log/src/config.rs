@@ -1,4 +1,5 @@
-//! The topic configs that a log obeys. They take effect at the next append or tick after they are set.
+//! The topic configs that a log obeys. They take effect at the next append or tick after they are
+//! set.
 
 /// The configs of one log, under their names in Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,7 +8,8 @@ pub struct LogConfig {
     pub segment_bytes: u32,
     /// `segment.ms`: a segment is closed when its first batch is older than this, less the jitter.
     pub segment_ms: i64,
-    /// `segment.jitter.ms`: at most so much is taken off `segment_ms`, another amount for each segment.
+    /// `segment.jitter.ms`: at most so much is taken off `segment_ms`, another amount for each
+    /// segment.
     pub segment_jitter_ms: i64,
     /// `segment.index.bytes`: a segment is closed when one of its indexes is full.
     pub segment_index_bytes: u32,

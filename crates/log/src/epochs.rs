@@ -1,4 +1,5 @@
-//! Which leader epoch wrote which offsets: what a follower or client is told after a change of leaders.
+//! Which leader epoch wrote which offsets: what a follower or client is told after a change of
+//! leaders.
 
 use types::{LeaderEpoch, Offset};
 
@@ -27,7 +28,8 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// Takes what the checkpoint holds; an order that cannot be is repaired by dropping the earlier entry.
+    /// Takes what the checkpoint holds; an order that cannot be is repaired by dropping the earlier
+    /// entry.
     pub(crate) fn from_stored(stored: Vec<EpochStart>) -> Self {
         let mut epochs = Self::default();
         for entry in stored {
@@ -79,7 +81,8 @@ impl Epochs {
         self.changes += 1;
     }
 
-    /// Notes a batch's epoch, unless it is the latest or before it: so a batch that is read again changes nothing.
+    /// Notes a batch's epoch, unless it is the latest or before it: so a batch that is read again
+    /// changes nothing.
     pub(crate) fn assign_later(&mut self, epoch: LeaderEpoch, start_offset: Offset) {
         if self.latest().is_none_or(|latest| latest < epoch) {
             self.assign(epoch, start_offset);

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use types::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence};
 
-/// Why a log refuses or fails. A refusal changes nothing; after a failure the log stays consistent and usable.
+/// Why a log refuses or fails. A refusal changes nothing; after a failure the log stays consistent
+/// and usable.
 #[derive(Debug)]
 pub enum LogError {
     /// The offset is before the log's start or behind its end.
@@ -17,7 +18,8 @@ pub enum LogError {
     InvalidProducerEpoch { producer: ProducerId, current: ProducerEpoch, got: ProducerEpoch },
     /// A newer transaction coordinator has written a marker for the producer.
     CoordinatorFenced { producer: ProducerId, current: i32, got: i32 },
-    /// A transactional batch of a producer id that has an open transaction of another kind, or a bad marker.
+    /// A transactional batch of a producer id that has an open transaction of another kind, or a
+    /// bad marker.
     InvalidTransaction { producer: ProducerId, why: &'static str },
     /// The batch is larger than a segment may be.
     BatchLargerThanSegment { bytes: u64, segment_bytes: u64 },
@@ -25,7 +27,8 @@ pub enum LogError {
     NotTheNextOffset { expected: Offset, got: Offset },
     /// Bytes that should be record batches are not.
     Malformed { why: String },
-    /// A sync has failed before: the log takes no more records until it is opened anew and so read again.
+    /// A sync has failed before: the log takes no more records until it is opened anew and so read
+    /// again.
     Failed { folder: PathBuf },
     /// No room on the disk.
     DiskFull(StorageError),
@@ -77,7 +80,7 @@ impl fmt::Display for LogError {
             }
             Self::CoordinatorFenced { producer, current, got } => write!(
                 f,
-                "marker for producer {producer} by coordinator epoch {got}, but {current} has written"
+                "a marker for producer {producer} has coordinator epoch {got}, the last {current}"
             ),
             Self::InvalidTransaction { producer, why } => write!(f, "producer {producer}: {why}"),
             Self::BatchLargerThanSegment { bytes, segment_bytes } => {

@@ -1,8 +1,9 @@
 //! The open files of all logs together, so many at most: an idle partition holds none.
 //!
-//! A log keeps a [`FileSlot`] for each segment, which finds the file without a lock while it is open. The cache evicts
-//! by the clock algorithm: a hand goes round, a file used again since its last visit gets another round. Whoever still
-//! reads an evicted or removed file holds it by its own `Arc`.
+//! A log keeps a [`FileSlot`] for each segment, which finds the file without a lock while it is
+//! open. The cache evicts by the clock algorithm: a hand goes round, a file used again since its
+//! last visit gets another round. Whoever still reads an evicted or removed file holds it by its
+//! own `Arc`.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

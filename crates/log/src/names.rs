@@ -23,13 +23,16 @@ pub(crate) enum Part {
     OffsetIndex,
     TimeIndex,
     TxnIndex,
-    /// The producers' state in front of the segment; not deleted with a suffix by everyone, but named alike.
+    /// The producers' state in front of the segment; not deleted with a suffix by everyone, but
+    /// named alike.
     Snapshot,
 }
 
 impl Part {
     pub(crate) const ALL: [Self; 5] =
         [Self::Log, Self::OffsetIndex, Self::TimeIndex, Self::TxnIndex, Self::Snapshot];
+    pub(crate) const BESIDE_THE_LOG: [Self; 4] =
+        [Self::OffsetIndex, Self::TimeIndex, Self::TxnIndex, Self::Snapshot];
 
     const fn suffix(self) -> &'static str {
         match self {
@@ -137,7 +140,8 @@ impl FolderName {
             (FolderState::Stray, "-stray"),
         ];
         let marked = MARKED.iter().find_map(|(state, suffix)| {
-            // a topic may itself be called "x.y-delete"; then the partition's number is the last part
+            // a topic may itself be called "x.y-delete"; then the partition's number is the last
+            // part
             let (log, _unique) = name.strip_suffix(suffix)?.rsplit_once('.')?;
             Some((*state, log))
         });

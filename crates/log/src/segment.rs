@@ -152,8 +152,9 @@ impl<D: Disk> Segment<D> {
         Ok(indexes.offset.is_full(index_bytes) || indexes.time.is_full(index_bytes))
     }
 
-    /// Writes a batch behind the last one and takes note of it. A failure leaves the segment as it was; what part of
-    /// the batch has reached the file is cut off again, or else overwritten by the next one.
+    /// Writes a batch behind the last one and takes note of it. A failure leaves the segment as it
+    /// was; what part of the batch has reached the file is cut off again, or else overwritten by
+    /// the next one.
     pub(crate) fn append(
         &mut self,
         home: &Home<D>,
@@ -169,7 +170,8 @@ impl<D: Disk> Segment<D> {
         if let Err(error) = written {
             let path = home.path(self.base_offset, Part::Log);
             if let Err(cut) = file.file().set_len(u64::from(self.bytes)) {
-                tracing::warn!(path = %path.display(), %cut, "a torn batch stays for the next append to overwrite");
+                let path = path.display();
+                tracing::warn!(%path, %cut, "the next append overwrites a torn batch");
             }
             return Err(error).attempt("append to", &path);
         }
@@ -190,7 +192,8 @@ impl<D: Disk> Segment<D> {
     ) -> Result<Option<BatchPlace>, StorageError> {
         let from = self.position_before(home, offset)?;
         match self.find_from(home, from, offset) {
-            // the batch at the position that the index gives ends at or before the offset: this index lies
+            // the batch at the position that the index gives ends at or before the offset: this
+            // index lies
             Ok(Some(place)) if from > 0 && place.position == from && place.base_offset > offset => {
             }
             Err(error) if from > 0 && error.is_corrupt() => {}
@@ -229,7 +232,7 @@ impl<D: Disk> Segment<D> {
     /// Builds offset and time index from the log, whose checksums are not compared.
     fn rebuild_indexes(&mut self, home: &Home<D>) -> Result<(), StorageError> {
         let path = home.path(self.base_offset, Part::Log);
-        tracing::warn!(path = %path.display(), "its index is garbled and is built from the log again");
+        tracing::warn!(path = %path.display(), "its garbled index is built from the log again");
         let txn = self.indexes.take().map(|indexes| indexes.txn);
         for part in [Part::OffsetIndex, Part::TimeIndex] {
             home.remove_if_there(&home.path(self.base_offset, part))?;
@@ -284,7 +287,8 @@ impl<D: Disk> Segment<D> {
         Ok(last.map(|(_, position)| position).filter(|at| *at < self.bytes).unwrap_or(0))
     }
 
-    /// The greatest timestamp, and the last offset of the batch that has it; `None` without batches that have one.
+    /// The greatest timestamp, and the last offset of the batch that has it; `None` without batches
+    /// that have one.
     pub(crate) fn max_time(&mut self, home: &Home<D>) -> Result<Option<TimePoint>, StorageError> {
         Ok(self.indexes(home)?.max_time)
     }

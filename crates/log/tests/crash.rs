@@ -1,4 +1,5 @@
-//! The machine stops at every single write of a workload, in several ways; what was promised is there afterwards.
+//! The machine stops at every single write of a workload, in several ways; what was promised is
+//! there afterwards.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
@@ -49,8 +50,8 @@ impl Workload {
         Ok(())
     }
 
-    /// Plain, idempotent and transactional batches, markers, changes of epoch, flushes, rolls; for the retaining kind
-    /// also what removes segments.
+    /// Plain, idempotent and transactional batches, markers, changes of epoch, flushes, rolls; for
+    /// the retaining kind also what removes segments.
     fn run(&mut self, retains: bool) -> Step {
         for round in 0..6_i32 {
             self.append(Origin::Client, round / 2, |value| data(2, value, NOBODY))?;

@@ -39,7 +39,8 @@ fn overwrite(folder: &Folder<MemDisk>, suffix: &str, position: u64, bytes: &[u8]
 
 #[test]
 fn a_full_disk_refuses_appends_and_nothing_else_until_there_is_room() {
-    // from the very next write, and from every one of the next dozens: amid batches, rolls and snapshots
+    // from the very next write, and from every one of the next dozens: amid batches, rolls and
+    // snapshots
     for begins in 0..60 {
         let (folder, mut log) = filled(10);
         folder.disk.fail_from(folder.disk.writes() + begins, Outage::Full);

@@ -49,6 +49,31 @@ fn a_directory_in_order_is_not_read_again_and_the_mark_counts_once() {
 }
 
 #[test]
+fn a_directory_with_an_unread_log_is_not_in_order() {
+    let disk = MemDisk::new();
+    let log_dir = open(&disk);
+    let mut log = log_dir.create_log("t", P0, ID, LogConfig::default(), NOW).unwrap();
+    append(&mut log, &batch(5, b"value")).unwrap();
+    log_dir.create_log("t", Partition(1), ID, LogConfig::default(), NOW).unwrap();
+    let disk = disk.survive(Survival::Everything);
+    let reopen = |partitions: &[i32]| {
+        let log_dir = open(&disk);
+        for partition in partitions {
+            let partition = Partition(*partition);
+            let mut log = log_dir.open_log("t", partition, LogConfig::default(), NOW).unwrap();
+            log.close(NOW).unwrap();
+        }
+        let was_clean = log_dir.was_clean();
+        log_dir.mark_clean().unwrap();
+        was_clean
+    };
+    assert!(!reopen(&[1]));
+    assert!(!reopen(&[0, 1]), "partition 0 was not read before");
+    assert!(reopen(&[]));
+    assert!(reopen(&[]), "what was in order and is not touched stays in order");
+}
+
+#[test]
 fn a_recreated_partition_knows_nothing_of_its_predecessor() {
     let disk = MemDisk::new();
     let log_dir = open(&disk);

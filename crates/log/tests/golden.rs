@@ -1,7 +1,9 @@
-//! The partition that Apache Kafka 4.3.1 wrote lies in `golden/golden-0`: the same batches make the same files here.
+//! The partition that Apache Kafka 4.3.1 wrote lies in `golden/golden-0`: the same batches make the
+//! same files here.
 //!
-//! Idempotent batches whose timestamps go up and down, committed and aborted transactions; `internal.segment.bytes` is
-//! 3000 and `index.interval.bytes` 300; rolled by size and by time; left by a shutdown in order.
+//! Idempotent batches whose timestamps go up and down, committed and aborted transactions;
+//! `internal.segment.bytes` is 3000 and `index.interval.bytes` 300; rolled by size and by time;
+//! left by a shutdown in order.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;

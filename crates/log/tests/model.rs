@@ -116,7 +116,8 @@ impl Run {
         self.model.batches.push((appended.base_offset.0, timestamps, epoch));
     }
 
-    /// Whole batches go. Where retention has taken the batches that would stay, the log is empty at the cut.
+    /// Whole batches go. Where retention has taken the batches that would stay, the log is empty at
+    /// the cut.
     fn truncate(&mut self, back: i64) {
         let to = self.model.end - back;
         if back == 0 || to < 0 {
@@ -184,7 +185,10 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    })]
 
     #[test]
     fn a_log_is_a_list_of_records(deeds in deeds()) {

@@ -1,4 +1,5 @@
-//! Idempotence and transactions: duplicates, gaps, epochs, expiry, the stable offset, aborted transactions.
+//! Idempotence and transactions: duplicates, gaps, epochs, expiry, the stable offset, aborted
+//! transactions.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;

@@ -182,7 +182,8 @@ fn a_segment_is_closed_when_an_index_is_full() {
     let config =
         LogConfig { segment_index_bytes: 80, index_interval_bytes: 0, ..LogConfig::default() };
     let (_, log) = filled(config, 0..100);
-    // six times fit 80 bytes; one is left for the closing entry; a segment's first batch has no entry
+    // six times fit 80 bytes; one is left for the closing entry; a segment's first batch has no
+    // entry
     assert!((12..=20).contains(&log.segment_count()), "{}", log.segment_count());
 }
 

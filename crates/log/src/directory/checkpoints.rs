@@ -42,8 +42,8 @@ impl Checkpoint {
         self.offsets.get(key).copied()
     }
 
-    /// The partition's log is no more. Its line goes with the next store: it does no harm to anyone but a partition
-    /// of the same name, see [`Checkpoint::make_way`].
+    /// The partition's log is no more. Its line goes with the next store: it does no harm to anyone
+    /// but a partition of the same name, see [`Checkpoint::make_way`].
     pub(super) fn forget(&mut self, key: &Key) {
         if self.offsets.remove(key).is_some() {
             self.stale.insert(key.clone());

@@ -1,4 +1,5 @@
-//! `meta.properties`: to which cluster and node a directory belongs, and its own id (KIP-631, KIP-858).
+//! `meta.properties`: to which cluster and node a directory belongs, and its own id (KIP-631,
+//! KIP-858).
 
 use std::path::Path;
 

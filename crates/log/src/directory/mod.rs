@@ -1,9 +1,9 @@
 //! A log directory: the partitions' folders side by side, and the files that speak of all of them.
 //!
-//! Opening a directory costs a few files and one listing, whatever the number of partitions. A partition's log costs
-//! nothing until someone opens it: the checkpoints keep what is needed to do that at any later time, and a log that
-//! nobody has opened cannot have changed. The directory counts as left in disorder from its opening until
-//! [`LogDir::mark_clean`].
+//! Opening a directory costs a few files and one listing, whatever the number of partitions. A
+//! partition's log costs nothing until someone opens it: the checkpoints keep what is needed to do
+//! that at any later time, and a log that nobody has opened cannot have changed. The directory
+//! counts as left in disorder from its opening until [`LogDir::mark_clean`].
 
 mod checkpoints;
 mod meta;
@@ -26,12 +26,14 @@ use crate::error::{Attempt as _, LogError, StorageError};
 use crate::file_cache::FileCache;
 use crate::log::{Log, Opening};
 use crate::names::{
-    CLEAN_SHUTDOWN, FolderName, HIGH_WATERMARKS, LOCK, LOG_START_OFFSETS, META_PROPERTIES,
-    PARTITION_METADATA, RECOVERY_POINTS,
+    CLEAN_SHUTDOWN, FolderName, FolderState, HIGH_WATERMARKS, LOCK, LOG_START_OFFSETS,
+    META_PROPERTIES, PARTITION_METADATA, RECOVERY_POINTS,
 };
 
 /// A line for each of a million partitions with names of full length fits; more is no checkpoint.
 const CHECKPOINT_BYTES_MAX: u64 = 512 << 20;
+/// Its log has an owner of its own, which recovers it at every start.
+const METADATA_TOPIC: &str = "__cluster_metadata";
 /// `partition.metadata` and `meta.properties` have a few short lines.
 const PROPERTIES_BYTES_MAX: u64 = 64 << 10;
 
@@ -52,8 +54,8 @@ struct Kept {
     recovery_points: Checkpoint,
     start_offsets: Checkpoint,
     high_watermarks: Checkpoint,
-    /// The logs that were opened or created since the directory was opened: how the last owner left them says no more
-    /// how they are.
+    /// The logs that were opened or created since the directory was opened: how the last owner left
+    /// them says no more how they are.
     touched: BTreeSet<Key>,
 }
 
@@ -71,8 +73,8 @@ pub struct Folder {
 }
 
 impl<D: Disk> LogDir<D> {
-    /// Locks the directory, which exists, and reads its checkpoints. Whether it was left in order is remembered, and
-    /// its mark taken away: from here on a crash leaves it in disorder.
+    /// Locks the directory, which exists, and reads its checkpoints. Whether it was left in order
+    /// is remembered, and its mark taken away: from here on a crash leaves it in disorder.
     ///
     /// # Errors
     /// `WouldBlock` within when another process has locked it; what the disk says.
@@ -126,8 +128,8 @@ impl<D: Disk> LogDir<D> {
         Ok(folders)
     }
 
-    /// Opens a partition's log. It recovers what a crash has left, if need be; one that is opened again counts as left
-    /// by a crash.
+    /// Opens a partition's log. It recovers what a crash has left, if need be; one that is opened
+    /// again counts as left by a crash.
     ///
     /// # Errors
     /// See [`Log::open`].
@@ -152,8 +154,9 @@ impl<D: Disk> LogDir<D> {
         Log::open(self.disk.clone(), self.files.clone(), folder, config, opening)
     }
 
-    /// Creates a partition's folder with its identity, and opens the log. There is no segment file before the first
-    /// append: a thousand new partitions are a thousand folders with one small file each.
+    /// Creates a partition's folder with its identity, and opens the log. There is no segment file
+    /// before the first append: a thousand new partitions are a thousand folders with one small
+    /// file each.
     ///
     /// # Errors
     /// `AlreadyExists` within when the folder is there; `DiskFull`; what the disk says.
@@ -216,9 +219,10 @@ impl<D: Disk> LogDir<D> {
             .attempt("write", &path)
     }
 
-    /// Takes a partition's folder out of the way under a name that marks it for removal. Readers that hold its files
-    /// go on. The folder that is returned is to be removed by [`LogDir::remove_folder`] after the topic's
-    /// `file.delete.delay.ms`; one that is left over is found by [`LogDir::folders`].
+    /// Takes a partition's folder out of the way under a name that marks it for removal. Readers
+    /// that hold its files go on. The folder that is returned is to be removed by
+    /// [`LogDir::remove_folder`] after the topic's `file.delete.delay.ms`; one that is left over is
+    /// found by [`LogDir::folders`].
     ///
     /// # Errors
     /// What the disk says.
@@ -251,8 +255,8 @@ impl<D: Disk> LogDir<D> {
         }
     }
 
-    /// Writes up to where each log is on disk. A log that is not in `offsets` keeps what stood there until it is
-    /// retired; so with the next two.
+    /// Writes up to where each log is on disk. A log that is not in `offsets` keeps what stood
+    /// there until it is retired; so with the next two.
     ///
     /// # Errors
     /// What the disk says; the old checkpoint stands then.
@@ -276,17 +280,31 @@ impl<D: Disk> LogDir<D> {
         self.kept().high_watermarks.store(&self.disk, offsets)
     }
 
-    /// Marks the directory as left in order: every log that was opened is closed, the checkpoints are written.
+    /// Marks the directory as left in order: every log that was opened is closed, the checkpoints
+    /// are written. There is no mark while a log that a crash has left was not opened since: it
+    /// would count as whole unread.
     ///
     /// # Errors
     /// What the disk says.
     pub fn mark_clean(self) -> Result<(), StorageError> {
-        let path = self.path.join(CLEAN_SHUTDOWN);
-        // the layout of Kafka 4; -1: no epoch that the next start could compare
-        let text = br#"{"version":0,"brokerEpoch":-1}"#;
-        replace_whole(&self.disk, &path, text, Durability::Synced).attempt("write", &path)?;
+        if self.was_clean || self.are_all_touched()? {
+            let path = self.path.join(CLEAN_SHUTDOWN);
+            // the layout of Kafka 4; -1: no epoch that the next start could compare
+            let text = br#"{"version":0,"brokerEpoch":-1}"#;
+            replace_whole(&self.disk, &path, text, Durability::Synced).attempt("write", &path)?;
+        }
         drop(self.lock);
         Ok(())
+    }
+
+    fn are_all_touched(&self) -> Result<bool, StorageError> {
+        let folders = self.folders()?;
+        let kept = self.kept();
+        let mut live = folders.iter().filter(|folder| folder.name.state == FolderState::Live);
+        Ok(live.all(|Folder { name, .. }| {
+            name.topic == METADATA_TOPIC
+                || kept.touched.contains(&(name.topic.clone(), name.partition))
+        }))
     }
 
     /// What the directory says of cluster, node and itself; `None` before it is formatted.

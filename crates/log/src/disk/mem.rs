@@ -1,4 +1,5 @@
-//! A disk in memory that loses what a crash loses: the tests' way to stop a log at every single write.
+//! A disk in memory that loses what a crash loses: the tests' way to stop a log at every single
+//! write.
 //!
 //! ```text
 //!   live     what this process sees (the page cache)
@@ -44,7 +45,8 @@ pub enum Survival {
     Everything,
     /// None: the power went, and nothing had reached the disk by itself.
     SyncedOnly,
-    /// Some writes, whole, torn or garbled; some prefix of each folder's names. The number is the seed.
+    /// Some writes, whole, torn or garbled; some prefix of each folder's names. The number is the
+    /// seed.
     Some(u64),
 }
 

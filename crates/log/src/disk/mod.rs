@@ -1,4 +1,5 @@
-//! What a log needs of a disk, so small that a disk that crashes at any write can stand in for the real one.
+//! What a log needs of a disk, so small that a disk that crashes at any write can stand in for the
+//! real one.
 
 mod mem;
 mod real;
@@ -12,9 +13,11 @@ use types::TimestampMs;
 pub use mem::{MemDisk, MemFile, Outage, Survival};
 pub use real::{RealDisk, RealFile};
 
-/// A file system as a log uses it. Everything is synchronous; a path is absolute or relative as the caller likes.
+/// A file system as a log uses it. Everything is synchronous; a path is absolute or relative as the
+/// caller likes.
 ///
-/// Durability is POSIX's: file contents last after [`DiskFile::sync`], names after [`Disk::sync_dir`] of their folder.
+/// Durability is POSIX's: file contents last after [`DiskFile::sync`], names after
+/// [`Disk::sync_dir`] of their folder.
 pub trait Disk: Clone + Send + Sync + fmt::Debug + 'static {
     /// An open file.
     type File: DiskFile;
@@ -90,7 +93,8 @@ pub trait DiskFile: Send + Sync + fmt::Debug + 'static {
     /// Whatever the system says.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
 
-    /// Writes `head` and then `body` as one piece at `position`, with one system call where the system takes it whole.
+    /// Writes `head` and then `body` as one piece at `position`, with one system call where the
+    /// system takes it whole.
     ///
     /// # Errors
     /// `StorageFull` and others; a part of the bytes may be in the file then.
@@ -111,7 +115,8 @@ pub trait DiskFile: Send + Sync + fmt::Debug + 'static {
     /// Makes contents and length durable.
     ///
     /// # Errors
-    /// Whatever the system says; nothing written since the last success may be taken as durable then.
+    /// Whatever the system says; nothing written since the last success may be taken as durable
+    /// then.
     fn sync(&self) -> io::Result<()>;
 }
 
@@ -190,7 +195,8 @@ pub(crate) fn read_whole<D: Disk>(disk: &D, path: &Path, bytes_max: u64) -> io::
     Ok(buffer)
 }
 
-/// Puts `contents` in place of a file so that a crash leaves the old or the new one: `<path>.tmp`, sync, rename.
+/// Puts `contents` in place of a file so that a crash leaves the old or the new one: `<path>.tmp`,
+/// sync, rename.
 ///
 /// # Errors
 /// Whatever the disk says; the old file stands then.

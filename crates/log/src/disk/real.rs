@@ -83,7 +83,8 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path) -> io::Result<File> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-        // the JVM takes the record lock and sees no other; it does not exclude a second owner in this process
+        // the JVM takes the record lock and sees no other; it does not exclude a second owner in
+        // this process
         fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(file)

@@ -1,14 +1,17 @@
-//! A file of sorted entries of equal size that grows at its end: what the offset and the time index share.
+//! A file of sorted entries of equal size that grows at its end: what the offset and the time index
+//! share.
 //!
-//! The newest entries wait in memory and are written a page at a time: an index costs the append path one system call
-//! every few thousand batches. A crash loses what waits, and recovery writes it again from the log.
+//! The newest entries wait in memory and are written a page at a time: an index costs the append
+//! path one system call every few thousand batches. A crash loses what waits, and recovery writes
+//! it again from the log.
 
 use std::path::Path;
 
 use crate::disk::{Access, Disk, DiskFile, read_exact_at};
 use crate::error::{Attempt as _, StorageError};
 
-/// So many entries wait in memory before they are written: ten thousand busy partitions can afford them.
+/// So many entries wait in memory before they are written: ten thousand busy partitions can afford
+/// them.
 const WAITING_ENTRIES_MAX: u32 = 128;
 /// So many are read at once: those of the next 2 MiB of log, at Kafka's default interval.
 const PAGE_ENTRIES: u32 = 512;

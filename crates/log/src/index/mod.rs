@@ -1,4 +1,5 @@
-//! The three indexes of a segment: offset to position, time to offset, and the aborted transactions.
+//! The three indexes of a segment: offset to position, time to offset, and the aborted
+//! transactions.
 
 mod entries;
 mod offset;

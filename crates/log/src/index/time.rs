@@ -9,7 +9,7 @@ use crate::error::StorageError;
 
 /// ```text
 ///   at bytes field
-///    0   8   timestamp         the greatest of the segment up to then, whatever order records come in
+///    0   8   timestamp         the greatest of the segment up to then, in whatever order
 ///    8   4   relative offset   of the last record of the batch that brought it
 /// ```
 pub(crate) const ENTRY_BYTES: u32 = 12;

@@ -17,19 +17,21 @@ pub struct Appended {
     pub base_offset: Offset,
     /// The offset of its last record.
     pub last_offset: Offset,
-    /// Whether it was in the log already, sent again by its producer: these are the offsets it got the first time.
+    /// Whether it was in the log already, sent again by its producer: these are the offsets it got
+    /// the first time.
     pub is_duplicate: bool,
     /// The greatest timestamp of the batch, as the log holds it.
     pub max_timestamp: TimestampMs,
 }
 
 impl<D: Disk> Log<D> {
-    /// Appends a batch as the leader: it gets the next offsets and `leader_epoch`. With `flush.messages` reached it is
-    /// on disk when this returns, otherwise in the system's cache.
+    /// Appends a batch as the leader: it gets the next offsets and `leader_epoch`. With
+    /// `flush.messages` reached it is on disk when this returns, otherwise in the system's cache.
     ///
     /// # Errors
-    /// `OutOfOrderSequence`, `InvalidProducerEpoch`, `CoordinatorFenced`, `BatchLargerThanSegment`: nothing is
-    /// appended. `DiskFull`, `Storage`: nothing counts as appended; the next attempt may succeed.
+    /// `OutOfOrderSequence`, `InvalidProducerEpoch`, `CoordinatorFenced`, `BatchLargerThanSegment`:
+    /// nothing is appended. `DiskFull`, `Storage`: nothing counts as appended; the next attempt may
+    /// succeed.
     pub fn append(
         &mut self,
         batch: &ValidBatch<'_>,
@@ -54,12 +56,12 @@ impl<D: Disk> Log<D> {
         self.write(batch, self.end, leader_epoch, marker, now)
     }
 
-    /// Appends the leader's batches as they stand in `bytes`, offsets and epochs kept; a cut-off one at the end is
-    /// left out. Returns how many there were.
+    /// Appends the leader's batches as they stand in `bytes`, offsets and epochs kept; a cut-off
+    /// one at the end is left out. Returns how many there were.
     ///
     /// # Errors
-    /// `NotTheNextOffset` when a batch begins before the log's end, `Malformed`, `DiskFull`, `Storage`; the batches
-    /// in front of the bad one are appended then.
+    /// `NotTheNextOffset` when a batch begins before the log's end, `Malformed`, `DiskFull`,
+    /// `Storage`; the batches in front of the bad one are appended then.
     pub fn append_replicated(&mut self, bytes: &[u8], now: TimestampMs) -> Result<usize, LogError> {
         let mut count = 0;
         for batch in batches(bytes) {

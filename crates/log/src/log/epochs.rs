@@ -12,8 +12,8 @@ impl<D: Disk> Log<D> {
         self.epochs.assign(epoch, self.end);
     }
 
-    /// The largest known epoch not larger than `requested`, and where it ends; `None` when `requested` is unknown:
-    /// negative, or larger than every one here.
+    /// The largest known epoch not larger than `requested`, and where it ends; `None` when
+    /// `requested` is unknown: negative, or larger than every one here.
     pub fn epoch_end_offset(&self, requested: LeaderEpoch) -> Option<EpochEnd> {
         self.epochs.end_of(requested, self.end)
     }

@@ -12,7 +12,8 @@ use crate::error::{Attempt as _, LogError, StorageError};
 use crate::file_cache::OpenFile;
 use crate::names::{LEADER_EPOCHS, Part};
 
-/// What must be synced so that everything before an offset is on disk. It can run while others append and read.
+/// What must be synced so that everything before an offset is on disk. It can run while others
+/// append and read.
 #[derive(Debug)]
 pub struct FlushJob<D: Disk> {
     disk: D,
@@ -122,8 +123,8 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// A [`FlushJob`] has failed. Unless room would mend it, the log takes no more records: the system may have
-    /// dropped what it could not write, and a later sync would not tell.
+    /// A [`FlushJob`] has failed. Unless room would mend it, the log takes no more records: the
+    /// system may have dropped what it could not write, and a later sync would not tell.
     pub fn flush_failed(&mut self, error: &StorageError) {
         self.durable.has_failed |= !error.is_full();
     }
@@ -142,8 +143,8 @@ impl<D: Disk> Log<D> {
         if unsynced >= self.config.flush_messages { self.flush(now) } else { Ok(()) }
     }
 
-    /// Makes everything durable and leaves the folder as a clean shutdown should: indexes complete, a producer
-    /// snapshot at the end. The log can be used on.
+    /// Makes everything durable and leaves the folder as a clean shutdown should: indexes complete,
+    /// a producer snapshot at the end. The log can be used on.
     ///
     /// # Errors
     /// `DiskFull`, `Storage`: the next start must recover this log.
@@ -160,7 +161,8 @@ impl<D: Disk> Log<D> {
 pub(super) fn sync_indexes<D: Disk>(disk: &D, paths: &[PathBuf]) -> Result<(), StorageError> {
     for path in paths {
         match disk.open(path, Access::Read) {
-            // a segment without aborted transactions has no index of them; a segment may be deleted by now
+            // a segment without aborted transactions has no index of them; a segment may be deleted
+            // by now
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             file => file.and_then(|file| file.sync()).attempt("sync", path)?,
         }

@@ -1,8 +1,10 @@
-//! Opening a log: one listing of its folder, one look at each segment, and no more than the state at hand requires.
+//! Opening a log: one listing of its folder, one look at each segment, and no more than the state
+//! at hand requires.
 //!
-//! A log that was never written costs one listing: it has no segment file until its first append. After a clean
-//! shutdown the end of the last segment is found behind its last index entry. After a crash every segment that
-//! reaches behind the recovery point is read whole, see [`super::recover`].
+//! A log that was never written costs one listing: it has no segment file until its first append.
+//! After a clean shutdown the end of the last segment is found behind its last index entry. After a
+//! crash every segment that reaches behind the recovery point is read whole, see
+//! [`super::recover`].
 
 use std::path::PathBuf;
 
@@ -69,7 +71,8 @@ impl Listing {
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens the log in `folder`, which exists. Torn and garbled ends are cut off, see [`Log::recovery`].
+    /// Opens the log in `folder`, which exists. Torn and garbled ends are cut off, see
+    /// [`Log::recovery`].
     ///
     /// # Errors
     /// `Storage`, `DiskFull`.
@@ -164,8 +167,8 @@ impl<D: Disk> Log<D> {
         active.read_end_offset(&self.home)
     }
 
-    /// The first segment that must be read whole: one that reaches behind the recovery point of a crashed log, or one
-    /// without its indexes.
+    /// The first segment that must be read whole: one that reaches behind the recovery point of a
+    /// crashed log, or one without its indexes.
     fn first_to_recover(&self, listing: &Listing, opening: Opening) -> Option<usize> {
         (0..self.segments.len()).find(|&index| {
             let segment = &self.segments[index];
@@ -242,7 +245,8 @@ fn list<D: Disk>(home: &Home<D>) -> Result<Listing, StorageError> {
     Ok(listing)
 }
 
-/// Compaction had written these wholly when the process ended: they take the place of what they were made from.
+/// Compaction had written these wholly when the process ended: they take the place of what they
+/// were made from.
 fn finish_swaps<D: Disk>(home: &Home<D>, listing: &mut Listing) -> Result<(), StorageError> {
     let swaps: Vec<FileName> =
         listing.files.extract_if(.., |file| file.stage == Stage::Swap).collect();

@@ -65,9 +65,11 @@ struct Durable {
     /// How often a file was created, and up to which one the names are on disk.
     names: u64,
     names_synced: u64,
-    /// How often the log was cut: what a flush of before has synced is no proof of what is there since.
+    /// How often the log was cut: what a flush of before has synced is no proof of what is there
+    /// since.
     truncations: u64,
-    /// Whether a sync has failed: what the system then has dropped cannot be known without reading it.
+    /// Whether a sync has failed: what the system then has dropped cannot be known without reading
+    /// it.
     has_failed: bool,
 }
 
@@ -122,7 +124,8 @@ impl<D: Disk> Log<D> {
         self.config = config;
     }
 
-    /// Frees what can be had again from disk: indexes of closed segments, positions for tailing readers.
+    /// Frees what can be had again from disk: indexes of closed segments, positions for tailing
+    /// readers.
     pub fn release_memory(&mut self) {
         let closed = self.segments.len() - 1;
         for segment in &mut self.segments[..closed] {

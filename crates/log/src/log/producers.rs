@@ -36,7 +36,8 @@ impl<D: Disk> Log<D> {
         first.map(|first| first.max(self.start))
     }
 
-    /// Brings the producers to where they were at `limit`: the newest snapshot before it, and the batches since.
+    /// Brings the producers to where they were at `limit`: the newest snapshot before it, and the
+    /// batches since.
     pub(super) fn load_producers(
         &mut self,
         listing: &Listing,
@@ -71,7 +72,8 @@ impl<D: Disk> Log<D> {
                     return Ok(Some(offset));
                 }
                 Err(why) => {
-                    tracing::warn!(path = %path.display(), ?why, "an older snapshot serves instead");
+                    let path = path.display();
+                    tracing::warn!(%path, ?why, "an older snapshot serves instead");
                 }
             }
         }

@@ -40,9 +40,9 @@ impl<F: crate::DiskFile> Slice<F> {
 }
 
 impl<D: Disk> Log<D> {
-    /// At most `bytes_max` bytes from the batch that holds `from` on, of records before `upper`. The first batch is
-    /// whole; where it is larger than `bytes_max`, it comes alone if `takes_one` and not at all otherwise. `None`
-    /// where there is nothing to read.
+    /// At most `bytes_max` bytes from the batch that holds `from` on, of records before `upper`.
+    /// The first batch is whole; where it is larger than `bytes_max`, it comes alone if `takes_one`
+    /// and not at all otherwise. `None` where there is nothing to read.
     ///
     /// # Errors
     /// `OffsetOutOfRange` before the log's start and behind its end; `Storage`.
@@ -118,8 +118,8 @@ impl<D: Disk> Log<D> {
         let mut found = Vec::new();
         for index in self.segment_at(from)..self.segments.len() {
             let aborted = self.segments[index].aborted(&self.home)?;
-            // markers come in the order of their offsets: behind one whose transaction and all open ones began
-            // behind the range, nothing can reach back into it
+            // markers come in the order of their offsets: behind one whose transaction and all open
+            // ones began behind the range, nothing can reach back into it
             let is_complete = aborted.iter().any(|txn| txn.last_stable_offset >= to);
             let is_within = |txn: &AbortedTxn| txn.last_offset >= from && txn.first_offset < to;
             found.extend(aborted.into_iter().filter(is_within));

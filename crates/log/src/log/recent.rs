@@ -1,4 +1,5 @@
-//! Where the last batches lie: readers at the log's end, which are most, need neither index nor scan.
+//! Where the last batches lie: readers at the log's end, which are most, need neither index nor
+//! scan.
 
 use std::collections::VecDeque;
 
@@ -25,7 +26,8 @@ impl RecentBatches {
         self.0.clear();
     }
 
-    /// The batch that holds `offset`, which is before the log's end; `None` if it is older than these.
+    /// The batch that holds `offset`, which is before the log's end; `None` if it is older than
+    /// these.
     pub(super) fn find(&self, offset: Offset) -> Option<BatchPlace> {
         let behind = self.0.partition_point(|batch| batch.base_offset <= offset);
         Some(self.0[behind.checked_sub(1)?])

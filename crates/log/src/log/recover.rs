@@ -18,10 +18,11 @@ struct Sound {
 }
 
 impl<D: Disk> Log<D> {
-    /// Reads the segments from the `first` on, whole: checksums are compared, indexes, epochs and producers rebuilt.
-    /// The log is cut at the first batch that is torn, garbled or out of order, and what lies behind it is removed.
-    /// A gap between segments is a loss as well, unless compaction makes gaps: where a power failure has taken the end
-    /// of a segment but not the next one, the records in front of the gap are the log.
+    /// Reads the segments from the `first` on, whole: checksums are compared, indexes, epochs and
+    /// producers rebuilt. The log is cut at the first batch that is torn, garbled or out of order,
+    /// and what lies behind it is removed. A gap between segments is a loss as well, unless
+    /// compaction makes gaps: where a power failure has taken the end of a segment but not the next
+    /// one, the records in front of the gap are the log.
     pub(super) fn recover_segments(
         &mut self,
         listing: &Listing,
@@ -127,7 +128,8 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// Closed segments have complete indexes on disk; the active one's are written when it is closed.
+    /// Closed segments have complete indexes on disk; the active one's are written when it is
+    /// closed.
     fn store_recovered_indexes(&mut self, first: usize) -> Result<(), LogError> {
         let closed = self.segments.len() - 1;
         for segment in self.segments.iter_mut().take(closed).skip(first) {

@@ -9,7 +9,8 @@ use crate::disk::Disk;
 use crate::error::{Attempt as _, LogError, StorageError};
 use crate::names::{FileName, Part, Stage};
 
-/// Files that are no part of the log any more and go when their time has come; readers may still hold them open.
+/// Files that are no part of the log any more and go when their time has come; readers may still
+/// hold them open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retired {
     /// By the names they have by now.
@@ -35,8 +36,8 @@ impl Retired {
 }
 
 impl<D: Disk> Log<D> {
-    /// Raises the log's start to `start`, as DeleteRecords asks. Segments wholly before it go at the next
-    /// [`Log::apply_retention`]. Returns the log's start.
+    /// Raises the log's start to `start`, as DeleteRecords asks. Segments wholly before it go at
+    /// the next [`Log::apply_retention`]. Returns the log's start.
     ///
     /// # Errors
     /// `OffsetOutOfRange` behind the log's end.
@@ -52,11 +53,12 @@ impl<D: Disk> Log<D> {
         Ok(self.start)
     }
 
-    /// Takes segments out of the log that are before its start, too old, or too much. None that the high watermark
-    /// has not passed, and none behind one that stays.
+    /// Takes segments out of the log that are before its start, too old, or too much. None that the
+    /// high watermark has not passed, and none behind one that stays.
     ///
     /// # Errors
-    /// `Storage`, `DiskFull`: what was not taken out stays for the next time.
+    /// `Storage`, `DiskFull`: what was not taken out stays for the next time; what was, and is not
+    /// told of then, goes at the next start.
     pub fn apply_retention(
         &mut self,
         high_watermark: Offset,
@@ -117,16 +119,16 @@ impl<D: Disk> Log<D> {
         let due = TimestampMs(now.0.saturating_add(self.config.file_delete_delay_ms));
         let mut retired = Retired { paths: Vec::new(), due };
         for _ in 0..count {
-            let mut segment = self.segments.remove(0);
+            // the log's own file first: while it has its name, the segment is part of the log
+            let base_offset = self.segments[0].base_offset;
+            self.rename_deleted(base_offset, Part::Log, &mut retired)?;
+            self.segments.remove(0).close_file(&self.home);
             self.start = self.start.max(self.segments[0].base_offset);
-            segment.close_file(&self.home);
-            for part in Part::ALL {
-                self.rename_deleted(segment.base_offset, part, &mut retired)?;
-            }
-        }
-        if count > 0 {
             self.epochs.truncate_start(self.start);
             self.durable.recovery_point = self.durable.recovery_point.max(self.start);
+            for part in Part::BESIDE_THE_LOG {
+                self.rename_deleted(base_offset, part, &mut retired)?;
+            }
         }
         Ok(retired)
     }

@@ -44,7 +44,8 @@ impl<D: Disk> Log<D> {
         Ok(age_ms > age_ms_max)
     }
 
-    /// Spreads the rolls of logs that began together: another share of `segment.jitter.ms` for each segment.
+    /// Spreads the rolls of logs that began together: another share of `segment.jitter.ms` for each
+    /// segment.
     fn jitter_ms(&self) -> i64 {
         let jitter_ms = self.config.segment_jitter_ms.min(self.config.segment_ms);
         if jitter_ms <= 0 {
@@ -57,8 +58,8 @@ impl<D: Disk> Log<D> {
         mixed.rem_euclid(jitter_ms)
     }
 
-    /// Closes the active segment, with a snapshot of the producers behind it, and begins one at the log's end.
-    /// A failure leaves the old one active.
+    /// Closes the active segment, with a snapshot of the producers behind it, and begins one at the
+    /// log's end. A failure leaves the old one active.
     pub(super) fn roll(&mut self, now: TimestampMs) -> Result<(), StorageError> {
         let end = self.end;
         if self.active_base() == end {

@@ -10,9 +10,10 @@ use crate::names::{FileName, LEADER_EPOCHS, Part, Stage};
 use crate::segment::Segment;
 
 impl<D: Disk> Log<D> {
-    /// Cuts everything from `end` on; of the batch that holds it, all. Nothing happens behind the log's end. A log that
-    /// began behind `end` begins there from then on. The recovery point may go back: it is to be stored before the log
-    /// grows again, lest a crash finds more counted as durable than is.
+    /// Cuts everything from `end` on; of the batch that holds it, all. Nothing happens behind the
+    /// log's end. A log that began behind `end` begins there from then on. The recovery point may
+    /// go back: it is to be stored before the log grows again, lest a crash finds more counted as
+    /// durable than is.
     ///
     /// # Errors
     /// `Storage`, `DiskFull`.

@@ -97,8 +97,8 @@ impl ProducerEntry {
         Ok(())
     }
 
-    /// An epoch begins with sequence 0; within it sequences follow one another. A producer of which no epoch is known
-    /// may begin anywhere.
+    /// An epoch begins with sequence 0; within it sequences follow one another. A producer of which
+    /// no epoch is known may begin anywhere.
     pub(crate) fn check_sequence(&self, batch: &BatchHeader) -> Result<(), LogError> {
         let expected = match self.last_sequence() {
             _ if self.epoch == ProducerEpoch::NONE => return Ok(()),

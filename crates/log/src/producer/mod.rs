@@ -1,4 +1,5 @@
-//! What a log remembers of its producers: duplicates are recognised, gaps refused, open transactions known.
+//! What a log remembers of its producers: duplicates are recognised, gaps refused, open
+//! transactions known.
 
 mod entry;
 mod snapshot;
@@ -140,7 +141,8 @@ impl Producers {
         }
     }
 
-    /// Takes note of an end marker at its final offset; a transaction without records here leaves no trace.
+    /// Takes note of an end marker at its final offset; a transaction without records here leaves
+    /// no trace.
     pub(crate) fn apply_marker(
         &mut self,
         batch: &BatchHeader,
