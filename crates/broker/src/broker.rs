@@ -110,6 +110,7 @@ impl Broker {
         let groups = Groups::new(group_settings, Arc::clone(&partitions), stopping.clone());
         let groups = Arc::new(groups);
         let controller = start_controller(controller, &settings, &partitions, &chores, &groups)?;
+        let fetch_sessions = Sessions::new(settings.fetch.sessions_max);
         let node = Arc::new(Node {
             settings,
             cluster_id: storage.cluster_id,
@@ -117,7 +118,7 @@ impl Broker {
             partitions: Arc::clone(&partitions),
             producer_ids,
             groups: Arc::clone(&groups),
-            fetch_sessions: Sessions::default(),
+            fetch_sessions,
             metrics: Metrics::default(),
             stopping,
             ready: AtomicBool::new(false),

@@ -1,7 +1,7 @@
 //! From a properties file to the server's settings; what this build cannot keep safe is refused.
 
 use crate::net::{ConnectionLimits, ListenerSettings, SocketSettings};
-use crate::settings::{NetworkSettings, Settings};
+use crate::settings::{FetchSettings, NetworkSettings, Settings};
 use metadata::config::{ConfigError, ConfigValue, Endpoint, SecurityProtocol, ServerConfig};
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -28,8 +28,12 @@ impl Settings {
             http: config.0.file().get(HTTP_ADDRESS).map(|address| address.to_string()),
             ..NetworkSettings::default()
         };
+        let fetch = FetchSettings {
+            response_bytes_max: config.int("fetch.max.bytes"),
+            sessions_max: config.limit("max.incremental.fetch.session.cache.slots"),
+        };
         let config = config.0.clone();
-        Ok(Self { node_id: config.node_id, network, config: Arc::new(config) })
+        Ok(Self { node_id: config.node_id, network, fetch, config: Arc::new(config) })
     }
 }
 

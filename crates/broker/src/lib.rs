@@ -20,5 +20,5 @@ mod telemetry;
 
 pub use broker::{Broker, Running, StartError};
 pub use net::{ConnectionLimits, ListenError, ListenerSettings, SocketSettings};
-pub use settings::{NetworkSettings, Settings};
+pub use settings::{FetchSettings, NetworkSettings, Settings};
 pub use storage::StorageStartError;

@@ -11,6 +11,7 @@ use types::NodeId;
 pub struct Settings {
     pub node_id: NodeId,
     pub network: NetworkSettings,
+    pub fetch: FetchSettings,
     /// Everything else that the properties file says.
     pub config: Arc<ServerConfig>,
 }
@@ -18,8 +19,27 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let config = ServerConfig::single_node("data", UNSET).expect("the defaults are valid");
-        let (node_id, network) = (config.node_id, NetworkSettings::default());
-        Self { node_id, network, config: Arc::new(config) }
+        Self {
+            node_id: config.node_id,
+            network: NetworkSettings::default(),
+            fetch: FetchSettings::default(),
+            config: Arc::new(config),
+        }
+    }
+}
+
+/// Limits of Fetch that every request looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchSettings {
+    /// `fetch.max.bytes`: no answer is larger, except that one batch always fits.
+    pub response_bytes_max: i32,
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub sessions_max: usize,
+}
+
+impl Default for FetchSettings {
+    fn default() -> Self {
+        Self { response_bytes_max: 55 * 1024 * 1024, sessions_max: 1000 }
     }
 }
 

@@ -81,3 +81,49 @@ async fn a_topic_made_anew_has_nothing_of_the_old_one() {
     }
     server.stop().await;
 }
+
+/// The one segment of the topic's one partition.
+fn segment(folder: &Path) -> std::path::PathBuf {
+    folder.join(format!("{TOPIC}-0")).join("00000000000000000000.log")
+}
+
+#[tokio::test]
+async fn a_file_cut_or_garbled_while_down_costs_its_end_and_no_more() {
+    fn cut(bytes: &mut Vec<u8>) {
+        bytes.truncate(bytes.len() - 10);
+    }
+    fn garble(bytes: &mut Vec<u8>) {
+        *bytes.last_mut().expect("a batch") ^= 0xff;
+    }
+    fn add(bytes: &mut Vec<u8>) {
+        bytes.extend([7; 100]);
+    }
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage, usize); 3] =
+        [("cut", cut, 2), ("garbled", garble, 2), ("more", add, 3)];
+    for (what, damage, left) in damages {
+        let server = Server::start().await;
+        let mut client = server.connect().await;
+        client.auto_create(TOPIC).await;
+        for text in ["a", "b", "c"] {
+            produce(&mut client, batch(&[text])).await;
+        }
+        let server = server
+            .restart_after(|folder| {
+                let path = segment(folder);
+                let mut bytes = std::fs::read(&path).expect("the segment");
+                damage(&mut bytes);
+                std::fs::write(&path, bytes).expect("the damaged segment");
+                // As after a crash, and with checkpoints that know nothing of the records.
+                let _ = std::fs::remove_file(folder.join(".kafka_cleanshutdown"));
+                let _ = std::fs::remove_file(folder.join("recovery-point-offset-checkpoint"));
+            })
+            .await;
+        let mut client = server.connect().await;
+        let data = fetch(&mut client, 0).await;
+        assert_eq!(values(&data.records).len(), left, "{what}");
+        let next = produce(&mut client, batch(&["d"])).await;
+        assert_eq!(next.base_offset, i64::try_from(left).expect("few"), "{what}");
+        server.stop().await;
+    }
+}

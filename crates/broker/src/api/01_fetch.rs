@@ -19,9 +19,6 @@ use wire::fetch_response::{
 const FIRST_VERSION_WITH_LEADERS: i16 = 12;
 const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
 
-/// `fetch.max.bytes` of Kafka's broker: no answer is larger, whatever the client asks for.
-const RESPONSE_BYTES_MAX: i32 = 55 * 1024 * 1024;
-
 const READ_COMMITTED: i8 = 1;
 
 /// An answer, and the file ranges that its records are.
@@ -117,7 +114,7 @@ async fn read_all(
     followed: &mut [Followed],
     want: Want,
 ) -> Vec<Reading> {
-    let bytes_max = request.max_bytes.clamp(0, RESPONSE_BYTES_MAX);
+    let bytes_max = request.max_bytes.clamp(0, context.node.settings.fetch.response_bytes_max);
     let mut budget =
         Budget { bytes_left: usize::try_from(bytes_max).unwrap_or(0), is_untouched: true };
     let mut readings = Vec::with_capacity(followed.len());

@@ -19,9 +19,6 @@ use std::time::{Duration, Instant};
 use types::{ErrorCode, TopicId};
 use wire::fetch_request::{FetchRequest, FetchTopic, ForgottenTopic};
 
-/// `max.incremental.fetch.session.cache.slots`.
-pub(crate) const SESSIONS_MAX: usize = 1000;
-
 /// A session unused for so long, or older than this and smaller than a newcomer, may be evicted.
 const EVICTION: Duration = Duration::from_secs(120);
 
@@ -57,16 +54,15 @@ struct Session {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     sessions: Mutex<HashMap<i32, Session>>,
+    sessions_max: usize,
     seed: RandomState,
 }
 
-impl Default for Sessions {
-    fn default() -> Self {
-        Self { sessions: Mutex::default(), seed: RandomState::new() }
-    }
-}
-
 impl Sessions {
+    pub(crate) fn new(sessions_max: usize) -> Self {
+        Self { sessions: Mutex::default(), sessions_max, seed: RandomState::new() }
+    }
+
     /// Finds out what a request fetches.
     ///
     /// # Errors
@@ -87,11 +83,13 @@ impl Sessions {
                 }
                 let followed = named(&request.topics);
                 let wants_session = epoch == EPOCH_INITIAL && !followed.is_empty();
-                let session_id =
-                    match wants_session && make_room(&mut sessions, followed.len(), now) {
-                        true => self.create(&mut sessions, uses_ids, followed.len(), now),
-                        false => 0,
-                    };
+                let has_room = wants_session
+                    && (sessions.len() < self.sessions_max
+                        || evict(&mut sessions, followed.len(), now));
+                let session_id = match has_room {
+                    true => self.create(&mut sessions, uses_ids, followed.len(), now),
+                    false => 0,
+                };
                 Ok(Fetching { followed, session_id, is_incremental: false })
             }
             _ => self.go_on(request, uses_ids, now),
@@ -173,10 +171,7 @@ fn next_epoch(epoch: i32) -> i32 {
 
 /// Evicts the longest unused session, if that is allowed, or the smallest of the old ones that are
 /// smaller than the newcomer.
-fn make_room(sessions: &mut HashMap<i32, Session>, size: usize, now: Instant) -> bool {
-    if sessions.len() < SESSIONS_MAX {
-        return true;
-    }
+fn evict(sessions: &mut HashMap<i32, Session>, size: usize, now: Instant) -> bool {
     let is_old = |at: Instant| now.saturating_duration_since(at) >= EVICTION;
     let stale = sessions
         .iter()
@@ -233,4 +228,63 @@ fn changed(
         }
     }
     followed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::fetch_request::FetchPartition;
+
+    fn full(partitions: i32) -> FetchRequest<'static> {
+        let partition = |partition| FetchPartition { partition, ..Default::default() };
+        let topic = FetchTopic {
+            topic: "t".into(),
+            partitions: (0..partitions).map(partition).collect(),
+            ..Default::default()
+        };
+        FetchRequest { topics: vec![topic], session_epoch: EPOCH_INITIAL, ..Default::default() }
+    }
+
+    fn open(sessions: &Sessions, partitions: i32, now: Instant) -> i32 {
+        let fetching = sessions.begin(&full(partitions), 12, now).expect("no error");
+        sessions.end(fetching.session_id, fetching.followed);
+        fetching.session_id
+    }
+
+    #[test]
+    fn a_full_cache_gives_no_session_until_one_is_old() {
+        let sessions = Sessions::new(2);
+        let start = Instant::now();
+        let first = open(&sessions, 2, start);
+        let second = open(&sessions, 3, start);
+        assert!(first != 0 && second != 0);
+        assert_eq!(open(&sessions, 9, start), 0, "both are young");
+        let later = start + EVICTION;
+        assert_ne!(open(&sessions, 1, later), 0, "the unused one goes");
+        assert_eq!(sessions.sessions().len(), 2);
+    }
+
+    #[test]
+    fn epochs_count_up_and_wrap_to_1() {
+        assert_eq!(next_epoch(EPOCH_INITIAL), 1);
+        assert_eq!(next_epoch(i32::MAX), 1);
+    }
+
+    #[test]
+    fn a_session_that_is_in_use_is_not_lent_twice() {
+        let sessions = Sessions::new(2);
+        let now = Instant::now();
+        let id = open(&sessions, 1, now);
+        let request = |epoch| FetchRequest {
+            session_id: id,
+            session_epoch: epoch,
+            topics: Vec::new(),
+            ..FetchRequest::default()
+        };
+        let lent = sessions.begin(&request(1), 12, now).expect("its turn");
+        let second = sessions.begin(&request(2), 12, now).expect_err("it is away");
+        assert_eq!(second, ErrorCode::InvalidFetchSessionEpoch);
+        sessions.end(id, lent.followed);
+        assert!(sessions.begin(&request(2), 12, now).is_ok());
+    }
 }

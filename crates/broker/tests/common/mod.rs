@@ -77,6 +77,15 @@ impl Server {
         self.running.take().expect("it runs").shutdown().await;
     }
 
+    /// Stops, changes what lies on disk, and starts on it.
+    pub async fn restart_after(mut self, change: impl FnOnce(&Path)) -> Self {
+        self.running.take().expect("it runs").shutdown().await;
+        change(self.folder.path());
+        let settings = settings_in(self.folder.path(), &[]);
+        self.running = Some(Broker::start(settings).await.expect("the server starts again"));
+        self
+    }
+
     /// Stops, and starts on the same directory.
     pub async fn restart(mut self, properties: &[(&str, &str)]) -> Self {
         self.running.take().expect("it runs").shutdown().await;
