@@ -14,6 +14,7 @@ mod files;
 mod membership;
 mod metadata_log;
 mod quorum_state;
+mod snapshots;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use types::{ErrorCode, NodeId};
+use types::ErrorCode;
 use wire::clear_elr_record::ClearElrRecord;
 use wire::config_record::ConfigRecord;
 use wire::incremental_alter_configs_request::AlterableConfig;
@@ -13,14 +13,13 @@ use wire::{
     IncrementalAlterConfigsResponse, alter_configs_response, incremental_alter_configs_response,
 };
 
+use super::config_rules::{check_values, key_of};
 use super::refusal::outcome;
 use super::{Command, Controller, Decision, Refusal};
-use crate::config::{self, ConfigKey, ConfigValue, Kind, Scope};
+use crate::config::{ConfigValue, Kind};
 use crate::image::{ConfigResource, ConfigValues, ResourceKind};
 
-/// Longest value: what a record's string can carry.
-const VALUE_BYTES_MAX: usize = 32_767;
-const MIN_ISR: &str = "min.insync.replicas";
+pub(super) const MIN_ISR: &str = "min.insync.replicas";
 
 /// Sets, deletes, appends to and subtracts from single keys.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ pub struct IncrementalAlterConfigs<'a>(pub IncrementalAlterConfigsRequest<'a>);
 pub struct AlterConfigs<'a>(pub AlterConfigsRequest<'a>);
 
 /// The values of some keys after a change; `None` resets the key.
-type NewValues = BTreeMap<String, Option<String>>;
+pub(super) type NewValues = BTreeMap<String, Option<String>>;
 
 impl Command for IncrementalAlterConfigs<'_> {
     type Reply = IncrementalAlterConfigsResponse<'static>;
@@ -226,65 +225,6 @@ impl Controller<'_> {
         Ok(records)
     }
 
-    fn check_resource(&self, resource: &ConfigResource) -> Result<(), Refusal> {
-        let invalid = |message: &'static str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
-        let name = &*resource.name;
-        match resource.kind {
-            ResourceKind::Topic if name.is_empty() => {
-                invalid("Default topic resources are not allowed.")
-            }
-            ResourceKind::Topic if self.image.topics().named(name).is_none() => {
-                let message = format!("The topic '{name}' does not exist.");
-                Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, message))
-            }
-            ResourceKind::Topic => Ok(()),
-            ResourceKind::Broker if name.is_empty() => Ok(()),
-            ResourceKind::Broker => match name.parse::<i32>() {
-                Err(_) => invalid("Unable to parse broker name as a base 10 number."),
-                Ok(id) if id < 0 => invalid("Invalid negative broker ID."),
-                Ok(id) if self.is_registered(NodeId(id)) => Ok(()),
-                Ok(id) => {
-                    let message = format!("No node with id {id} found.");
-                    Err(Refusal::new(ErrorCode::BrokerIdNotRegistered, message))
-                }
-            },
-            ResourceKind::Group if name.is_empty() => {
-                invalid("Default group resources are not allowed.")
-            }
-            ResourceKind::ClientMetrics if name.is_empty() => {
-                invalid("Subscription name can't be empty")
-            }
-            ResourceKind::Group | ResourceKind::ClientMetrics => Ok(()),
-            ResourceKind::Other(id) => {
-                let message = format!("Unknown resource type {id}");
-                Err(Refusal::new(ErrorCode::InvalidRequest, message))
-            }
-        }
-    }
-
-    fn is_registered(&self, id: NodeId) -> bool {
-        let cluster = self.image.cluster();
-        cluster.brokers.contains_key(&id) || cluster.controllers.contains_key(&id)
-    }
-
-    /// With eligible leader replicas on, all brokers must agree on the least ISR (KIP-966).
-    fn check_min_isr(&self, resource: &ConfigResource, values: &NewValues) -> Result<(), Refusal> {
-        let Some(value) = values.get(MIN_ISR) else { return Ok(()) };
-        if resource.kind != ResourceKind::Broker || !self.image.features().eligible_leaders() {
-            return Ok(());
-        }
-        let refuse = |message: &'static str| Err(Refusal::new(ErrorCode::InvalidConfig, message));
-        match (resource.name.is_empty(), value) {
-            (false, Some(_)) => {
-                refuse("Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
-            }
-            (true, None) => {
-                refuse("Cluster-level min.insync.replicas cannot be removed while ELR is enabled.")
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Eligible leaders were chosen by the old least ISR: another one forgets them.
     fn forget_eligible(
         &self,
@@ -300,107 +240,12 @@ impl Controller<'_> {
         };
         Some(ClearElrRecord { topic_name }.into())
     }
-
-    /// Checks the configs of a topic that is being created.
-    pub(super) fn check_topic_configs(
-        &self,
-        name: &str,
-        values: &BTreeMap<&str, &str>,
-    ) -> Result<(), Refusal> {
-        let given = values.iter().map(|(name, value)| (*name, *value));
-        check_values(&ConfigResource::topic(name), given, values)
-    }
 }
 
 const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
-
-fn check_values<'v>(
-    resource: &ConfigResource,
-    given: impl Iterator<Item = (&'v str, &'v str)>,
-    merged: &BTreeMap<&str, &str>,
-) -> Result<(), Refusal> {
-    for (name, value) in given {
-        if value.len() > VALUE_BYTES_MAX {
-            let message = format!(
-                "The configuration value cannot be added because it exceeds the maximum value \
-                 size of {VALUE_BYTES_MAX} bytes."
-            );
-            return Err(Refusal::new(ErrorCode::InvalidConfig, message));
-        }
-        check_value(resource, name, value)?;
-    }
-    if resource.kind == ResourceKind::Topic {
-        check_lags(merged)?;
-    }
-    Ok(())
-}
-
-fn check_value(resource: &ConfigResource, name: &str, value: &str) -> Result<(), Refusal> {
-    let invalid = |message: String| Refusal::new(ErrorCode::InvalidConfig, message);
-    let Some(key) = key_of(resource.kind, name) else {
-        return match resource.kind {
-            ResourceKind::Topic => Err(invalid(format!("Unknown topic config name: {name}"))),
-            ResourceKind::Group => Err(invalid(format!("Unknown group config name: {name}"))),
-            ResourceKind::ClientMetrics => {
-                Err(invalid(format!("Unknown client metrics configuration {name}")))
-            }
-            // keys of plugins are the brokers' own business
-            ResourceKind::Broker | ResourceKind::Other(_) => Ok(()),
-        };
-    };
-    if resource.kind == ResourceKind::Broker {
-        check_scope(resource, key)?;
-    }
-    key.parse(value).map(drop).map_err(|e| invalid(e.to_string()))
-}
-
-fn check_scope(resource: &ConfigResource, key: &ConfigKey) -> Result<(), Refusal> {
-    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidRequest, message));
-    match key.scope {
-        Scope::ReadOnly => {
-            refuse(format!("Cannot update these configs dynamically: Set({})", key.name))
-        }
-        Scope::PerBroker if resource.name.is_empty() => refuse(format!(
-            "Cannot update these configs at default cluster level, broker id must be specified: \
-             Set({})",
-            key.name
-        )),
-        Scope::PerBroker | Scope::ClusterWide => Ok(()),
-    }
-}
-
-/// The one rule that binds two keys of a topic.
-fn check_lags(merged: &BTreeMap<&str, &str>) -> Result<(), Refusal> {
-    let lag = |name: &str| {
-        let key = config::TOPIC.get(name)?;
-        let value = merged.get(name).and_then(|text| key.parse(text).ok());
-        value.unwrap_or_else(|| key.default_value()).as_i64()
-    };
-    let (min, max) = (lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms"));
-    match (min, max) {
-        (Some(min), Some(max)) if min > max => {
-            let message = format!(
-                "conflict topic config setting min.compaction.lag.ms ({min}) > \
-                 max.compaction.lag.ms ({max})"
-            );
-            Err(Refusal::new(ErrorCode::InvalidConfig, message))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn key_of(kind: ResourceKind, name: &str) -> Option<&'static ConfigKey> {
-    match kind {
-        ResourceKind::Topic => config::TOPIC.get(name),
-        ResourceKind::Broker => config::BROKER.get(name).or_else(|| config::THROTTLE.get(name)),
-        ResourceKind::Group => config::GROUP.get(name),
-        ResourceKind::ClientMetrics => config::CLIENT_METRICS.get(name),
-        ResourceKind::Other(_) => None,
-    }
-}
 
 fn list_items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())

@@ -4,6 +4,7 @@
 
 mod assignment;
 mod brokers;
+mod config_rules;
 mod configs;
 mod controllers;
 mod create_partitions;
