@@ -89,16 +89,17 @@ fn segment(folder: &Path) -> std::path::PathBuf {
 
 #[tokio::test]
 async fn a_file_cut_or_garbled_while_down_costs_its_end_and_no_more() {
-    fn cut(bytes: &mut Vec<u8>) {
-        bytes.truncate(bytes.len() - 10);
+    fn cut(bytes: Vec<u8>) -> Vec<u8> {
+        bytes[..bytes.len() - 10].to_vec()
     }
-    fn garble(bytes: &mut Vec<u8>) {
+    fn garble(mut bytes: Vec<u8>) -> Vec<u8> {
         *bytes.last_mut().expect("a batch") ^= 0xff;
+        bytes
     }
-    fn add(bytes: &mut Vec<u8>) {
-        bytes.extend([7; 100]);
+    fn add(bytes: Vec<u8>) -> Vec<u8> {
+        [bytes, vec![7; 100]].concat()
     }
-    type Damage = fn(&mut Vec<u8>);
+    type Damage = fn(Vec<u8>) -> Vec<u8>;
     let damages: [(&str, Damage, usize); 3] =
         [("cut", cut, 2), ("garbled", garble, 2), ("more", add, 3)];
     for (what, damage, left) in damages {
@@ -111,9 +112,8 @@ async fn a_file_cut_or_garbled_while_down_costs_its_end_and_no_more() {
         let server = server
             .restart_after(|folder| {
                 let path = segment(folder);
-                let mut bytes = std::fs::read(&path).expect("the segment");
-                damage(&mut bytes);
-                std::fs::write(&path, bytes).expect("the damaged segment");
+                let bytes = std::fs::read(&path).expect("the segment");
+                std::fs::write(&path, damage(bytes)).expect("the damaged segment");
                 // As after a crash, and with checkpoints that know nothing of the records.
                 let _ = std::fs::remove_file(folder.join(".kafka_cleanshutdown"));
                 let _ = std::fs::remove_file(folder.join("recovery-point-offset-checkpoint"));

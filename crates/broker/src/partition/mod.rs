@@ -40,6 +40,7 @@ pub(crate) struct Partition {
     leadership: Leadership,
     log: Mutex<LogState>,
     is_open: AtomicBool,
+    is_gone: AtomicBool,
     ends: Ends,
     waiters: Waiters,
     flushing: Flushing,
@@ -88,6 +89,7 @@ impl Partition {
             leadership: Leadership::new(state),
             log: Mutex::new(LogState::Closed),
             is_open: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
             ends: Ends::default(),
             waiters: Waiters::default(),
             flushing: Flushing::default(),
@@ -117,7 +119,7 @@ impl Partition {
 
     /// Whether it was deleted.
     pub(crate) fn is_gone(&self) -> bool {
-        !self.is_open.load(Ordering::Acquire) && matches!(*self.state(), LogState::Gone)
+        self.is_gone.load(Ordering::Acquire)
     }
 
     /// Takes over what the image says.
@@ -204,6 +206,7 @@ impl Partition {
 
     /// Closes a log for good: nobody can open it again.
     pub(crate) fn retire(&self) {
+        self.is_gone.store(true, Ordering::Release);
         let mut state = self.state();
         self.is_open.store(false, Ordering::Release);
         *state = LogState::Gone;
