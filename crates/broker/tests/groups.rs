@@ -4,13 +4,15 @@ mod common;
 
 use common::{Client, Server};
 use types::ErrorCode;
+use wire::delete_topics_request::DeleteTopicState;
 use wire::join_group_request::JoinGroupRequestProtocol;
 use wire::join_group_response::JoinGroupResponse;
 use wire::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use wire::offset_fetch_request::OffsetFetchRequestTopic;
 use wire::{
-    FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, ListGroupsRequest, Message,
-    OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, SyncGroupRequest,
+    DeleteTopicsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest,
+    ListGroupsRequest, Message, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+    SyncGroupRequest,
 };
 
 const TOPIC: &str = "t";
@@ -184,5 +186,40 @@ async fn a_silent_member_is_thrown_out_without_anybody_asking() {
     // waits for the first to come back, which it does not: its session ends first
     let joined = second.call(&join_request(""), 3).await;
     assert_eq!((joined.error_code, joined.members.len()), (0, 1));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_deleted_offsets_topic_takes_its_groups_along() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    client.auto_create(TOPIC).await;
+    find_coordinator(&mut client).await;
+    assert_eq!(commit(&mut client, GROUP, 1).await, 0);
+    let member = lone_member(&mut client).await;
+    let name = Some("__consumer_offsets".into());
+    let topic = DeleteTopicState { name, ..Default::default() };
+    let delete = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
+    assert_eq!(client.call(&delete, 6).await.responses[0].error_code, 0);
+    assert_eq!(heartbeat(&mut client, &member).await, ErrorCode::NotCoordinator);
+    find_coordinator(&mut client).await;
+    assert_eq!(heartbeat(&mut client, &member).await, ErrorCode::UnknownMemberId);
+    assert_eq!(committed(&mut client, GROUP).await, -1);
+    assert_eq!(commit(&mut client, GROUP, 2).await, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn offsets_are_forgotten_with_their_topic() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    client.auto_create(TOPIC).await;
+    find_coordinator(&mut client).await;
+    assert_eq!(commit(&mut client, GROUP, 1).await, 0);
+    let topic = DeleteTopicState { name: Some(TOPIC.into()), ..Default::default() };
+    let delete = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
+    assert_eq!(client.call(&delete, 6).await.responses[0].error_code, 0);
+    // soon: it is told behind the answer
+    while committed(&mut client, GROUP).await != -1 {}
     server.stop().await;
 }
