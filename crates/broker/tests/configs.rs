@@ -116,6 +116,8 @@ async fn what_cannot_be_altered_is_refused_with_a_reason() {
         (TOPIC, "no", "segment.ms", "5", ErrorCode::UnknownTopicOrPartition, ""),
         (BROKER, "1", "num.partitions", "5", ErrorCode::InvalidRequest, "num.partitions"),
         (BROKER, "", "listeners", "PLAINTEXT://:1", ErrorCode::InvalidRequest, "listeners"),
+        (TOPIC, "t", "remote.storage.enable", "true", ErrorCode::InvalidConfig, "no remote tier"),
+        (GROUP, "g", "consumer.session.timeout.ms", "5", ErrorCode::InvalidConfig, "45000 to"),
         (GROUP, "g", "no.such.key", "5", ErrorCode::InvalidConfig, "Unknown group config"),
     ] {
         let (code, message) = alter(&mut client, kind, name, key, SET, given).await;

@@ -4,6 +4,7 @@
 mod address;
 mod allowed;
 mod describe;
+mod group_bounds;
 mod key;
 mod layers;
 mod nearest;
@@ -20,6 +21,7 @@ pub use describe::{
     Entry, describe_broker, describe_broker_default, describe_client_metrics, describe_group,
     describe_topic,
 };
+pub use group_bounds::GroupBounds;
 pub use key::{ConfigKey, Default, Effect, Importance, Scale, Scope, Synonym};
 pub use layers::{Assignments, BrokerLayers, Setting, Source, UNSET};
 pub use properties::{PropertiesError, parse_properties};

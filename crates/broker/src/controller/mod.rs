@@ -29,7 +29,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use log::{Disk, RealDisk};
-use metadata::config::{ConfigValue, ServerConfig};
+use metadata::config::{ConfigValue, GroupBounds, ServerConfig};
 use metadata::decide::{self, Command};
 use metadata::image::Image;
 use tokio::sync::{mpsc, oneshot};
@@ -99,6 +99,7 @@ fn decide_settings(config: &ServerConfig) -> decide::Settings {
             .unwrap_or(defaults.min_insync_replicas),
         unclean_leader_election: flag("unclean.leader.election.enable"),
         unstable_features: flag("unstable.feature.versions.enable"),
+        group_bounds: GroupBounds::of(config),
     }
 }
 

@@ -6,11 +6,13 @@ use types::{ErrorCode, NodeId};
 
 use super::configs::{MIN_ISR, NewValues};
 use super::{Controller, Refusal};
-use crate::config::{self, ConfigKey, Scope};
+use crate::config::{self, ConfigError, ConfigKey, ConfigValue, Scope};
 use crate::image::{ConfigResource, ResourceKind};
 
 /// Longest value: what a record's string can carry.
 const VALUE_BYTES_MAX: usize = 32_767;
+/// Only topics have this key.
+const REMOTE: &str = "remote.storage.enable";
 
 impl Controller<'_> {
     /// Checks that the resource is there and can have configs.
@@ -126,7 +128,12 @@ fn check_value(resource: &ConfigResource, name: &str, value: &str) -> Result<(),
     if resource.kind == ResourceKind::Broker {
         check_scope(resource, key)?;
     }
-    key.parse(value).map(drop).map_err(|e| invalid(e.to_string()))
+    let parsed = key.parse(value).map_err(|e| invalid(e.to_string()))?;
+    if name == REMOTE && parsed == ConfigValue::Boolean(true) {
+        let expected = "expected false: the brokers have no remote tier";
+        return Err(invalid(ConfigError::new(name, value, expected).to_string()));
+    }
+    Ok(())
 }
 
 fn check_scope(resource: &ConfigResource, key: &ConfigKey) -> Result<(), Refusal> {

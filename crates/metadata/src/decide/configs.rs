@@ -16,7 +16,7 @@ use wire::{
 use super::config_rules::{check_values, key_of};
 use super::refusal::outcome;
 use super::{Command, Controller, Decision, Refusal};
-use crate::config::{ConfigValue, Kind};
+use crate::config::{ConfigError, ConfigValue, Kind};
 use crate::image::{ConfigResource, ConfigValues, ResourceKind};
 
 pub(super) const MIN_ISR: &str = "min.insync.replicas";
@@ -214,6 +214,11 @@ impl Controller<'_> {
         }
         let given = values.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_deref()?)));
         check_values(resource, given, &merged)?;
+        if resource.kind == ResourceKind::Group {
+            let bounds = &self.settings.group_bounds;
+            let invalid = |e: ConfigError| Refusal::new(ErrorCode::InvalidConfig, e.to_string());
+            bounds.check(&merged).map_err(invalid)?;
+        }
         // brokers re-read what is set again, as file contents behind a path can have changed
         let always = resource.kind == ResourceKind::Broker;
         let news = values

@@ -32,6 +32,7 @@ pub use record_version::record_version;
 pub use refusal::Refusal;
 pub use update_features::UpdateFeatures;
 
+use crate::config::GroupBounds;
 use crate::image::Image;
 use crate::random::Seeded;
 
@@ -79,6 +80,8 @@ pub struct Settings {
     pub unclean_leader_election: bool,
     /// Whether levels that may change can be finalized (`unstable.feature.versions.enable`).
     pub unstable_features: bool,
+    /// How far the configs of groups may go.
+    pub group_bounds: GroupBounds,
 }
 
 impl Default for Settings {
@@ -89,6 +92,7 @@ impl Default for Settings {
             min_insync_replicas: 1,
             unclean_leader_election: false,
             unstable_features: false,
+            group_bounds: GroupBounds::default(),
         }
     }
 }
