@@ -1,6 +1,6 @@
 //! Starting and stopping the whole server, in order.
 
-use crate::background::{Chores, Housekeeper, Intervals, checkpoints_of};
+use crate::background::{Chores, Housekeeper, Intervals, close_logs};
 use crate::controller::{
     BrokerMembership, Controller, ControllerError, ControllerSettings, Membership,
 };
@@ -9,7 +9,7 @@ use crate::fetch::Sessions;
 use crate::groups::{GroupSettings, Groups};
 use crate::net::{self, BoundListener, ListenError, ListenerKind, Reactors};
 use crate::node::Node;
-use crate::partition::{Partitions, now};
+use crate::partition::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageStartError, random_id};
@@ -261,29 +261,5 @@ impl Running {
 fn joined(what: &str, result: Result<(), tokio::task::JoinError>) {
     if let Err(error) = result {
         tracing::error!(what, %error, "a task of the server panicked");
-    }
-}
-
-/// Leaves every directory as a start without recovery wants it, unless a log cannot be closed.
-fn close_logs(partitions: &Partitions) {
-    let all = partitions.all();
-    for directory in partitions.directories() {
-        let here = all.iter().filter(|partition| Arc::ptr_eq(partition.directory(), directory));
-        let mut is_clean = true;
-        for partition in here {
-            let Some(mut log) = partition.log_if_open() else { continue };
-            if let Err(error) = log.close(now()) {
-                tracing::error!(?partition, %error, "cannot close a log: it will be recovered");
-                is_clean = false;
-            }
-        }
-        let stored = directory.store_checkpoints(&checkpoints_of(directory, &all));
-        if let Err(error) = stored {
-            tracing::error!(path = %directory.path.display(), %error, "cannot write checkpoints");
-            is_clean = false;
-        }
-        if is_clean && let Err(error) = directory.mark_clean() {
-            tracing::error!(path = %directory.path.display(), %error, "cannot mark it clean");
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::partition::LogDirectory;
 use log::{FileCache, LogDir, MetaProperties, RealDisk, StorageError};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -9,8 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use types::{DirectoryId, NodeId, Uuid};
 
-/// Segment files that are open at a time, over all logs.
-const OPEN_FILES_MAX: usize = 4096;
+/// Segment files that are open at a time, over all logs, if the process may have so many.
+const OPEN_FILES_MAX: u64 = 4096;
+
+/// Which part of the process's files that is, at most: the rest is for connections.
+const OPEN_FILES_SHARE: u64 = 4;
 
 /// The directories of this node, locked for this process.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl Storage {
     /// Opens every directory; those without `meta.properties` are formatted for the cluster that
     /// the others belong to, or for one that begins here.
     pub(crate) fn open(paths: &[String], node: NodeId) -> Result<Self, StorageStartError> {
-        let files = FileCache::new(OPEN_FILES_MAX);
+        let files = FileCache::new(open_files_max());
         let mut opened = Vec::new();
         for path in paths {
             let path = PathBuf::from(path);
@@ -102,6 +106,19 @@ impl Storage {
         let at_path = self.directories.iter().find(|directory| directory.path == Path::new(path));
         at_path.or(self.directories.first()).map_or(DirectoryId::ZERO, |directory| directory.id)
     }
+}
+
+/// Raises the process's limit of open files as far as it may, and says how many are for segments.
+fn open_files_max() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "cannot raise the limit of open files");
+        }
+    }
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from((files / OPEN_FILES_SHARE).min(OPEN_FILES_MAX)).unwrap_or(usize::MAX)
 }
 
 fn create(path: &Path) -> Result<(), StorageStartError> {

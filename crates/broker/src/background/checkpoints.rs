@@ -15,7 +15,7 @@ pub(super) fn store(partitions: &Partitions) {
 }
 
 /// What the open logs of a directory have to say; the closed ones keep what stands there.
-pub(crate) fn checkpoints_of(
+pub(super) fn checkpoints_of(
     directory: &Arc<LogDirectory>,
     partitions: &[Arc<Partition>],
 ) -> Checkpoints {

@@ -8,11 +8,12 @@
 //! ```
 
 mod checkpoints;
+mod closing;
 mod flush;
 mod removal;
 mod retention;
 
-pub(crate) use checkpoints::checkpoints_of;
+pub(crate) use closing::close_logs;
 
 use crate::partition::{Partition, Partitions, now};
 use log::{FileCache, RealFile};
