@@ -12,9 +12,9 @@ use wire::delete_topics_request::DeleteTopicState;
 use wire::describe_topic_partitions_request::{Cursor, TopicRequest};
 use wire::update_features_request::FeatureUpdateKey;
 use wire::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeTopicPartitionsRequest, ElectLeadersRequest, InitProducerIdRequest,
-    UpdateFeaturesRequest,
+    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest,
+    InitProducerIdRequest, UpdateFeaturesRequest,
 };
 
 const SOURCE_TOPIC: i8 = 1;
@@ -193,6 +193,26 @@ async fn the_cluster_is_described_by_kind_of_endpoint() {
     assert_eq!(controllers.error_code, ErrorCode::MismatchedEndpointType.code());
     let unknown = client.call(&request(7), 1).await;
     assert_eq!(unknown.error_code, ErrorCode::UnsupportedEndpointType.code());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn finalized_features_have_the_quorums_among_them() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let request = ApiVersionsRequest {
+        client_software_name: "test".into(),
+        client_software_version: "1".into(),
+        cluster_id: None,
+        node_id: -1,
+    };
+    let response = client.call(&request, 4).await;
+    let level = |name: &str| {
+        let mut features = response.finalized_features.iter();
+        features.find(|feature| feature.name == name).map(|feature| feature.max_version_level)
+    };
+    assert_eq!(level("kraft.version"), Some(1), "a fresh directory knows its voter");
+    assert_eq!(level("metadata.version"), Some(33));
     server.stop().await;
 }
 

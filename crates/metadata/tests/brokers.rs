@@ -235,14 +235,14 @@ fn features_go_up_and_down_by_kafkas_rules() {
         "group.version",
         7,
         1,
-        "Invalid update version 7 for feature group.version. Local controller only supports \
+        "Invalid update version 7 for feature group.version. Local controller 7 only supports \
          versions 0-1",
     );
     check_update(
         "no.such",
         1,
         1,
-        "Invalid update version 1 for feature no.such. Local controller does not support this \
+        "Invalid update version 1 for feature no.such. Local controller 7 does not support this \
          feature.",
     );
     check_update(

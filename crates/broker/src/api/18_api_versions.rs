@@ -3,7 +3,8 @@
 use super::versions;
 use crate::dispatch::{ADVERTISED, RequestContext};
 use crate::net::ListenerKind;
-use metadata::features::LevelRange;
+use metadata::features::{Feature, LevelRange};
+use metadata::image::Image;
 use std::borrow::Cow;
 use types::{ErrorCode, NodeId};
 use wire::api_versions_response::{
@@ -37,7 +38,7 @@ pub(crate) async fn answer<'a>(
         api_keys: api_keys.filter_map(|api| advertised(api, listener)).collect(),
         supported_features: supported_features(context.version),
         finalized_features_epoch: image.provenance.offset.0,
-        finalized_features: image.features().levels().into_iter().map(finalized).collect(),
+        finalized_features: levels(&image, context.node.controller.kraft_version()),
         ..Default::default()
     }
 }
@@ -59,6 +60,12 @@ fn supported_features(version: i16) -> Vec<SupportedFeatureKey<'static>> {
         max_version: range.max,
     };
     features.filter(|(_, range)| is_shown(*range)).map(feature).collect()
+}
+
+/// The image's levels, and that of the quorum, which is in control records instead.
+fn levels(image: &Image, kraft_version: i16) -> Vec<FinalizedFeatureKey<'static>> {
+    let quorum = (kraft_version > 0).then_some((Feature::Kraft.name(), kraft_version));
+    image.features().levels().into_iter().chain(quorum).map(finalized).collect()
 }
 
 fn finalized((name, level): (&str, i16)) -> FinalizedFeatureKey<'static> {

@@ -88,6 +88,7 @@ fn decide_settings(config: &ServerConfig) -> decide::Settings {
     let number = |key| config.value(key).as_i64();
     let flag = |key| config.value(key) == ConfigValue::Boolean(true);
     decide::Settings {
+        node: config.node_id,
         num_partitions: number("num.partitions")
             .and_then(|n| i32::try_from(n).ok())
             .unwrap_or(defaults.num_partitions),

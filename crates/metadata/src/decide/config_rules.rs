@@ -140,11 +140,11 @@ fn check_scope(resource: &ConfigResource, key: &ConfigKey) -> Result<(), Refusal
     let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     match key.scope {
         Scope::ReadOnly => {
-            refuse(format!("Cannot update these configs dynamically: Set({})", key.name))
+            refuse(format!("Cannot update these configs dynamically: [{}]", key.name))
         }
         Scope::PerBroker if resource.name.is_empty() => refuse(format!(
             "Cannot update these configs at default cluster level, broker id must be specified: \
-             Set({})",
+             [{}]",
             key.name
         )),
         Scope::PerBroker | Scope::ClusterWide => Ok(()),

@@ -17,7 +17,7 @@ mod record_version;
 mod refusal;
 mod update_features;
 
-use types::{Offset, TopicId, Uuid};
+use types::{NodeId, Offset, TopicId, Uuid};
 use wire::record_frame::MetadataRecord;
 
 pub use brokers::{Heartbeat, RegisterBroker, UnregisterBroker};
@@ -70,6 +70,8 @@ pub struct Controller<'a> {
 /// The controller's static configuration, as far as decisions depend on it.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// `node.id` of this controller.
+    pub node: NodeId,
     /// `num.partitions`.
     pub num_partitions: i32,
     /// `default.replication.factor`.
@@ -87,6 +89,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            node: NodeId::NONE,
             num_partitions: 1,
             default_replication_factor: 1,
             min_insync_replicas: 1,

@@ -142,7 +142,7 @@ impl Controller<'_> {
             _ => Err(refuse(update, &format!("{who} does not support this feature."))),
         };
         let own = features::supported(self.settings.unstable_features).get(name).copied();
-        check("Local controller".to_owned(), own)?;
+        check(format!("Local controller {}", self.settings.node), own)?;
         if update.max_version_level == 0 {
             return Ok(());
         }

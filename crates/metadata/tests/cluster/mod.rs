@@ -5,7 +5,7 @@
 use metadata::decide::{Command, Controller, Heartbeat, RegisterBroker, Settings, record_version};
 use metadata::image::{Image, Replay};
 use metadata::{MetadataVersion, features};
-use types::{LeaderEpoch, Offset, Uuid};
+use types::{LeaderEpoch, NodeId, Offset, Uuid};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
 use wire::feature_level_record::FeatureLevelRecord;
@@ -27,7 +27,7 @@ impl Cluster {
     pub fn at(level: i16) -> Self {
         let mut cluster = Self {
             replay: Replay::from_image(Image::default()),
-            settings: Settings::default(),
+            settings: Settings { node: NodeId(7), ..Settings::default() },
             log: Vec::new(),
             seed: 0,
         };
@@ -72,7 +72,7 @@ impl Cluster {
     }
 
     pub fn epoch(&self, id: i32) -> i64 {
-        let broker = self.image().cluster().broker(types::NodeId(id)).expect("registered");
+        let broker = self.image().cluster().broker(NodeId(id)).expect("registered");
         broker.epoch.0
     }
 
