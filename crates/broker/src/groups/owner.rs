@@ -24,6 +24,9 @@ use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 /// So long a caller waits for a log to be read before it is told to come again.
 const LOAD_PATIENCE: Duration = Duration::from_secs(2);
 
+/// After so many rounds in a row the thread turns to its other connections first.
+const ROUNDS_MAX: usize = 16;
+
 /// What a batch takes around a single record of it.
 const BATCH_BYTES_AROUND: usize = 128;
 
@@ -118,7 +121,7 @@ impl ShardOwner {
     }
 
     /// Hands the machine a request that nobody waits for.
-    pub fn tell(&self, request: Request) {
+    pub fn tell(self: &Arc<Self>, request: Request) {
         self.bring(Job::Tell(request));
     }
 
@@ -145,7 +148,7 @@ impl ShardOwner {
         loaded.unwrap_or(Err(ErrorCode::CoordinatorLoadInProgress))
     }
 
-    async fn load(&self) -> Result<(), ErrorCode> {
+    async fn load(self: &Arc<Self>) -> Result<(), ErrorCode> {
         if self.is_loaded.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -164,10 +167,14 @@ impl ShardOwner {
         Ok(())
     }
 
-    /// Leaves a job, and runs the loop unless somebody is at it who will find the job.
-    fn bring(&self, job: Job) {
+    fn bring(self: &Arc<Self>, job: Job) {
         self.inbox().push(job);
-        loop {
+        self.work();
+    }
+
+    /// Runs the loop unless somebody is at it, who will find what was brought.
+    fn work(self: &Arc<Self>) {
+        for _ in 0..ROUNDS_MAX {
             let mut machine = match self.machine.try_lock() {
                 Ok(machine) => machine,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -183,6 +190,8 @@ impl ShardOwner {
                 return;
             }
         }
+        let owner = Arc::clone(self);
+        tokio::spawn(async move { owner.work() });
     }
 
     /// One round of the loop. A machine that cannot write any more is forgotten.
