@@ -28,7 +28,8 @@ impl Random {
     }
 }
 
-/// The wait before attempt number `failures` + 1: doubles from `first` to `most`, 20 % jitter (KIP-580).
+/// The wait before attempt number `failures` + 1: doubles from `first` to `most`, with 20 %
+/// jitter (KIP-580).
 pub(crate) fn backoff(failures: u32, first: Duration, most: Duration) -> Duration {
     let doubled = first.saturating_mul(1u32.checked_shl(failures.min(20)).unwrap_or(1));
     let jitter = 80 + u32::try_from(Random::new().below(41)).unwrap_or(20);

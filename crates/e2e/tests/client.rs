@@ -1,4 +1,4 @@
-//! Our client against Apache Kafka 4.4.0: what it writes is there, in order, once; groups share out.
+//! Our client against Apache Kafka 4.4.0: records arrive, in order, once; groups share out.
 
 #[path = "client/support.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Our tools beside Apache Kafka's of the same name, on the same cluster: same output, same exit code.
+//! Our tools beside Apache Kafka's on the same cluster: same output, same exit code.
 //!
 //! Each command runs twice, by Java and by us, with `X` in its arguments standing for two different
 //! names, so that both find the cluster in the same state. Names, ids and times are evened out.

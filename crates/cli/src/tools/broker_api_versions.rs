@@ -1,4 +1,4 @@
-//! `klamm api-versions`, `kafka-broker-api-versions`: what each broker speaks, and what of it we do.
+//! `klamm api-versions`, `kafka-broker-api-versions`: what each broker speaks, and we do of it.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `klamm cluster`, `kafka-cluster`: the cluster's id and endpoints; brokers taken off its register.
+//! `klamm cluster`, `kafka-cluster`: the cluster's id and endpoints; unregistering brokers.
 
 use std::process::ExitCode;
 
@@ -18,8 +18,7 @@ fn spec() -> Spec {
 pub fn run(args: &[String]) -> ExitCode {
     run_tool(&spec(), args, |options| {
         let servers = options.get("bootstrap-server").or(options.get("bootstrap-controller"));
-        let one_of =
-            "one of the arguments --bootstrap-server -b --bootstrap-controller -C is required";
+        let one_of = "one of the arguments --bootstrap-server --bootstrap-controller is required";
         let missing = || ToolError::Usage(one_of.to_owned());
         let action = options.rest.first().map(String::as_str);
         if !matches!(action, Some("cluster-id" | "list-endpoints" | "unregister")) {

@@ -3,14 +3,14 @@
 mod line_reader;
 
 use std::collections::VecDeque;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use client::{Delivery, Producer, ProducerRecord, Properties};
 
 use super::support::options::{Parsed, Spec};
-use super::support::{Done, ToolError, block_on, connect, run as run_tool};
+use super::support::{Done, ToolError, block_on, connect, lines, run as run_tool};
 use line_reader::{Line, LineReader};
 
 /// Deliveries that are looked at only once there are this many.
@@ -108,44 +108,50 @@ fn settings(options: &Parsed) -> Result<Properties, ToolError> {
 }
 
 async fn send_all(producer: Producer, topic: &str, mut reader: LineReader, sync: bool) -> Done {
-    let mut input = std::io::stdin().lock();
     let prompts = std::io::stdin().is_terminal();
-    let mut waiting: VecDeque<(Delivery, String)> = VecDeque::new();
-    let (mut line, mut failed) = (Vec::new(), None);
-    loop {
+    let mut input = lines::blocks(std::io::stdin());
+    let mut waiting: VecDeque<Delivery> = VecDeque::new();
+    let failed = loop {
         if prompts {
             print!(">");
             std::io::stdout().flush()?;
         }
-        line.clear();
-        // a pause in the input is the moment at which the producer's task gets to run
-        tokio::task::yield_now().await;
-        if input.read_until(b'\n', &mut line)? == 0 {
-            break;
+        let Some(block) = input.recv().await else { break None };
+        let sent = send_block(&producer, topic, &mut reader, &block?, &mut waiting).await?;
+        let open_max = if sync || prompts { 0 } else { DELIVERIES_MAX };
+        if open_max == 0 {
+            producer.flush().await;
         }
-        let parsed = match reader.parse(strip_newline(&line)) {
-            Ok(parsed) => parsed,
-            Err(wrong) => {
-                failed = Some(wrong);
-                break;
-            }
-        };
-        let delivery = send(&producer, topic, &parsed).await?;
-        if sync || prompts {
+        while waiting.len() > open_max {
+            let Some(delivery) = waiting.pop_front() else { break };
             report(delivery.await.err(), topic);
-        } else {
-            waiting.push_back((delivery, topic.to_owned()));
         }
-        while waiting.len() > DELIVERIES_MAX {
-            let Some((delivery, topic)) = waiting.pop_front() else { break };
-            report(delivery.await.err(), &topic);
+        if sent.is_some() {
+            break sent;
         }
-    }
+    };
     producer.close(CLOSE_WITHIN).await;
-    for (delivery, topic) in waiting {
-        report(delivery.await.err(), &topic);
+    for delivery in waiting {
+        report(delivery.await.err(), topic);
     }
     failed.map_or(Ok(()), |wrong| Err(ToolError::Failed(wrong)))
+}
+
+/// Sends the lines of a block up to the first that is wrong, and says what is wrong with it.
+async fn send_block(
+    producer: &Producer,
+    topic: &str,
+    reader: &mut LineReader,
+    block: &[u8],
+    waiting: &mut VecDeque<Delivery>,
+) -> Result<Option<String>, ToolError> {
+    for line in lines::split(block) {
+        match reader.parse(line) {
+            Ok(line) => waiting.push_back(send(producer, topic, &line).await?),
+            Err(wrong) => return Ok(Some(wrong)),
+        }
+    }
+    Ok(None)
 }
 
 async fn send(producer: &Producer, topic: &str, line: &Line<'_>) -> Result<Delivery, ToolError> {
@@ -166,9 +172,4 @@ fn report(error: Option<client::Error>, topic: &str) {
     if let Some(error) = error {
         eprintln!("ERROR Error when sending message to topic {topic} with error: {error}");
     }
-}
-
-fn strip_newline(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
 }

@@ -102,9 +102,7 @@ fn check(options: &Parsed) -> Done {
         ));
     }
     if action == "delete-offsets" && !(options.has("group") && options.has("topic")) {
-        return wrong(
-            "Option [delete-offsets] takes the following options: [group], [topic]".into(),
-        );
+        return wrong("Option [delete-offsets] takes these options: [group], [topic]".into());
     }
     if action == "reset-offsets" {
         options.exclude("dry-run", &["execute"])?;

@@ -1,14 +1,14 @@
 //! `klamm produce`: lines, or whole files, into a topic; for people.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use client::{Delivery, Producer, ProducerRecord};
 
 use super::support::options::{Parsed, Spec};
-use super::support::{Done, ToolError, block_on, connect, run as run_tool};
+use super::support::{Done, ToolError, block_on, connect, lines, run as run_tool};
 
 /// Deliveries that are looked at only once there are this many.
 const DELIVERIES_MAX: usize = 10_000;
@@ -16,7 +16,9 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(600);
 const DEFAULT_SERVER: &str = "localhost:9092";
 
 fn spec() -> Spec {
-    Spec::new("usage: klamm produce TOPIC [FILE]...\n\nEach line of standard input, or each FILE as a whole, becomes a record.")
+    let about = "usage: klamm produce TOPIC [FILE]...\n\n\
+                 Each line of standard input, or each FILE as a whole, becomes a record.";
+    Spec::new(about)
         .cluster()
         .value("b", "servers", "As --bootstrap-server (localhost:9092).")
         .value("k", "separator", "What stands before this in a line is the key.")
@@ -84,13 +86,13 @@ impl Sink {
         if files.is_empty() {
             let stdin = std::io::stdin();
             let prompts = stdin.is_terminal() && !options.has("q");
-            self.lines(stdin.lock(), prompts).await?;
+            self.lines(stdin, prompts).await?;
         }
         for file in files {
             let open = std::fs::File::open(file);
             let mut open = open.map_err(|e| ToolError::Failed(format!("{file}: {e}")))?;
             if options.has("l") {
-                self.lines(std::io::BufReader::new(open), false).await?;
+                self.lines(open, false).await?;
             } else {
                 let mut value = Vec::new();
                 open.read_to_end(&mut value)?;
@@ -105,27 +107,24 @@ impl Sink {
         Ok(())
     }
 
-    async fn lines(&mut self, mut input: impl BufRead, prompts: bool) -> Done {
-        let mut line = Vec::new();
+    async fn lines(&mut self, input: impl Read + Send + 'static, prompts: bool) -> Done {
+        let mut input = lines::blocks(input);
         loop {
             if prompts {
                 eprint!("> ");
                 std::io::stderr().flush()?;
             }
-            line.clear();
-            if input.read_until(b'\n', &mut line)? == 0 {
-                return Ok(());
+            let Some(block) = input.recv().await else { return Ok(()) };
+            let separator = self.separator.clone();
+            for line in lines::split(&block?) {
+                let (key, value) = match &separator {
+                    Some(separator) => split_once(line, separator),
+                    None => (None, line),
+                };
+                self.record(key, value).await?;
             }
-            let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            let text = text.strip_suffix(b"\r").unwrap_or(text);
-            let (key, value) = match &self.separator {
-                Some(separator) => split_once(text, separator),
-                None => (None, text),
-            };
-            self.record(key, value).await?;
             if prompts {
                 // whoever types wants to know at once
-                self.producer.flush().await;
                 self.settle(0).await?;
             }
         }

@@ -1,4 +1,4 @@
-//! What a client knows of the cluster: brokers, topics, leaders. Immutable; each refresh makes another.
+//! What a client knows of the cluster: brokers, topics, leaders. Each refresh makes another.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -88,7 +88,7 @@ pub struct ConsumerConfig {
     pub max_partition_fetch_bytes: i32,
     pub isolation_level: IsolationLevel,
     pub check_crcs: bool,
-    /// In order of preference; all must be eager, or all but the last steps of a migration cooperative.
+    /// In order of preference. Members keep reading during a rebalance only if all cooperate.
     pub assignors: Vec<AssignorKind>,
     /// Whether closing leaves the group (`internal.leave.group.on.close`).
     pub leave_group_on_close: bool,

@@ -1,4 +1,4 @@
-//! Joining a group (classic protocol): one task from the search for the coordinator to the assignment.
+//! Joining a group (classic protocol): one task, from finding the coordinator to the assignment.
 //!
 //! ```text
 //! find coordinator ─▶ JoinGroup ─▶ (leader: assign) ─▶ SyncGroup ─▶ Joined, heartbeats run

@@ -44,7 +44,7 @@ pub const EARLIEST_TIMESTAMP: i64 = -2;
 /// `ListOffsets` for the end.
 pub const LATEST_TIMESTAMP: i64 = -1;
 
-/// Is told when a group gives partitions and takes them away. Called from within `poll` and `close`.
+/// Is told when a group gives partitions and takes them away, from within `poll` and `close`.
 pub trait RebalanceListener: Send {
     /// These are ours now.
     fn on_assigned(&mut self, partitions: &[TopicPartition]);

@@ -1,4 +1,4 @@
-//! Fetch sessions (KIP-227): a broker remembers what we read, so that requests say only what changed.
+//! Fetch sessions (KIP-227): brokers remember what we read, so that requests say what changed.
 
 use std::collections::BTreeMap;
 

@@ -31,7 +31,7 @@ const RESPONSE_BYTES_MAX: usize = 1 << 30;
 const RESPONSE_STEP_BYTES: usize = 1 << 20;
 /// Small answers are read many at a time.
 const READ_BUFFER_BYTES: usize = 16 << 10;
-/// `UNSUPPORTED_VERSION`, with which brokers refuse an ApiVersions request that is too new for them.
+/// `UNSUPPORTED_VERSION`: how brokers refuse an ApiVersions request that is too new for them.
 const UNSUPPORTED_VERSION: i16 = 35;
 
 type Reply = oneshot::Sender<Result<Vec<u8>>>;

@@ -256,7 +256,7 @@ impl Accumulator {
             for (partition, queue) in (0i32..).zip(&mut queues.partitions) {
                 while queue.batches.front().is_some_and(|batch| batch.created + timeout <= now) {
                     let Some(batch) = queue.batches.pop_front() else { break };
-                    // whether the broker has it is not known: what follows must not be numbered behind it
+                    // the broker may have it or not: what follows cannot be numbered behind it
                     queue.restart |= idempotent && batch.number().is_some();
                     self.unfinished.remove(&batch.id);
                     expired.push(Departure { topic: Arc::clone(name), partition, batch });

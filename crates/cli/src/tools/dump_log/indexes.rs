@@ -1,9 +1,10 @@
 //! The files beside a log: offset, time and transaction indexes, snapshots of producers.
 //!
 //! ```text
-//! .index       [i32 relative offset][i32 position]*          .snapshot   [i16 version = 1][u32 crc]
-//! .timeindex   [i64 timestamp][i32 relative offset]*                     [i32 count][entry, 46 bytes]*
+//! .index       [i32 relative offset][i32 position]*
+//! .timeindex   [i64 timestamp][i32 relative offset]*
 //! .txnindex    [i16 version][i64 producer][i64 first][i64 last][i64 last stable]*
+//! .snapshot    [i16 version = 1][u32 crc][i32 count][entry, 46 bytes]*
 //! ```
 
 use std::path::Path;

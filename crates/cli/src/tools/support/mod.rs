@@ -1,7 +1,8 @@
-//! What Kafka's tools share: their way of taking options, of printing tables, of reaching a cluster.
+//! What Kafka's tools share: taking options, printing tables, reaching a cluster.
 
 pub mod connect;
 pub mod internal_records;
+pub mod lines;
 pub mod options;
 pub mod payload;
 pub mod stats;
