@@ -46,6 +46,8 @@ pub fn run(args: &[String]) -> ExitCode {
             Some(servers) => settings.set("bootstrap.servers", servers),
             None => settings.set_default("bootstrap.servers", DEFAULT_SERVER),
         }
+        // who looks at a terminal should not wait a minute to hear that nobody is there
+        settings.set_default("default.api.timeout.ms", "10000");
         settings.set_default("auto.offset.reset", "earliest");
         settings.set_default("max.poll.records", "10000");
         if let Some(group) = options.get("g") {

@@ -41,6 +41,8 @@ pub fn run(args: &[String]) -> ExitCode {
             Some(servers) => settings.set("bootstrap.servers", servers),
             None => settings.set_default("bootstrap.servers", DEFAULT_SERVER),
         }
+        // who looks at a terminal should not wait a minute to hear that nobody is there
+        settings.set_default("max.block.ms", "10000");
         if let Some(codec) = options.get("c") {
             settings.set("compression.type", codec);
         }

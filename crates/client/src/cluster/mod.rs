@@ -160,6 +160,7 @@ impl Cluster {
         let deadline = Instant::now() + within;
         let mut attempt = 0;
         let mut known = self.metadata();
+        let mut last_error = None;
         loop {
             let missing = match known.topic(name) {
                 Some(topic) if topic.error.is_none() && !topic.partitions.is_empty() => {
@@ -175,7 +176,7 @@ impl Cluster {
                 let wait = self.backoff(attempt - 1);
                 if Instant::now() + wait >= deadline {
                     let what = format!("topic {name} in the metadata ({missing})");
-                    return Err(Error::timeout(what, within));
+                    return Err(last_error.unwrap_or(Error::timeout(what, within)));
                 }
                 tokio::time::sleep(wait).await;
             }
@@ -183,8 +184,14 @@ impl Cluster {
             self.mark_stale();
             let refreshing = tokio::time::timeout_at(deadline, self.refresh());
             known = match refreshing.await {
-                Ok(Ok(metadata)) => metadata,
-                Ok(Err(error)) if error.is_retriable() => self.metadata(),
+                Ok(Ok(metadata)) => {
+                    last_error = None;
+                    metadata
+                }
+                Ok(Err(error)) if error.is_retriable() => {
+                    last_error = Some(error);
+                    self.metadata()
+                }
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Err(Error::timeout(format!("metadata of {name}"), within)),
             };
