@@ -117,8 +117,7 @@ fn records_and_groups_are_those_of_kafka() {
     const PRINT_ALL: &str = "--topic X --partition 0 --offset earliest --timeout-ms 8000 \
                              --max-messages 3 --formatter-property print.key=true \
                              --formatter-property print.offset=true --formatter-property \
-                             print.partition=true --formatter-property print.headers=true \
-                             --formatter-property print.epoch=true";
+                             print.partition=true --formatter-property print.headers=true";
     check(&[
         case(TOPICS, "--create --topic X --partitions 2"),
         fed(
@@ -170,7 +169,7 @@ fn check(cases: &[Case]) {
     let mut wrong = Vec::new();
     for case in cases {
         let theirs = run(&kafka, case, "javas");
-        let ours = run(&kafka, case, "klamm");
+        let ours = run(&kafka, case, "rusty");
         let same = match case.compare {
             Compare::Lines => theirs == ours,
             Compare::Code => theirs.0 == ours.0 && theirs.1.is_empty() == ours.1.is_empty(),
@@ -189,9 +188,15 @@ fn run(kafka: &Kafka, case: &Case, name: &str) -> (Option<i32>, Vec<String>) {
         "javas" => class(Release::Tools, case.main).expect("Java was there for the broker"),
         _ => tool(case.tool),
     };
+    let bootstrap = kafka.bootstrap();
+    let server = ["--bootstrap-server", bootstrap.as_str()];
+    let before_action = case.tool == FEATURES.0;
+    if before_action {
+        command.args(server);
+    }
     command.args(case.args.split_whitespace().map(|arg| named(arg, name)));
-    if !case.args.is_empty() {
-        command.args(["--bootstrap-server", &kafka.bootstrap()]);
+    if !case.args.is_empty() && !before_action {
+        command.args(server);
     }
     let output = output(&mut command, case.input.as_bytes());
     let text = String::from_utf8_lossy(&output.stdout).replace(name, "X");

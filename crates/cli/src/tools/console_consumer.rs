@@ -217,8 +217,9 @@ async fn consume(mut consumer: Consumer, options: &Parsed, formatter: &Formatter
         }
     };
     for (partition, offset) in shown_up_to {
-        // a partition that went to another member is that member's to commit
-        let _ = consumer.seek(&partition, offset);
+        if consumer.position(&partition).is_some_and(|position| position > offset) {
+            consumer.seek(&partition, offset)?;
+        }
     }
     let closed = consumer.close(CLOSE_WITHIN).await;
     if let Err(error) = closed {

@@ -233,8 +233,7 @@ async fn describe(admin: &Admin, options: &Parsed) -> Done {
             .filter(|entry| entry.source.name() != "DEFAULT_CONFIG")
             .map(|entry| format!("{}={}", entry.name, entry.value.as_deref().unwrap_or_default()))
             .collect();
-        let own = configs.iter().any(|entry| entry.source.name() == "DYNAMIC_TOPIC_CONFIG");
-        if options.has("topics-with-overrides") && !own {
+        if options.has("topics-with-overrides") && overridden.is_empty() {
             continue;
         }
         if !partitions_only {

@@ -201,7 +201,7 @@ impl Layout {
         if self.epoch {
             field(out)?;
             match record.leader_epoch {
-                -1 => out.write_all(b"NOT_PRESENT")?,
+                -1 => out.write_all(b"Epoch:NOT_PRESENT")?,
                 epoch => write!(out, "Epoch:{epoch}")?,
             }
         }
