@@ -50,11 +50,7 @@ pub fn describe_group(own: &Assignments, layers: BrokerLayers<'_>) -> Vec<Entry>
 #[must_use]
 pub fn describe_client_metrics(own: &Assignments) -> Vec<Entry> {
     let layers = BrokerLayers::of_file(super::UNSET);
-    let mut entries = describe_inheriting(&CLIENT_METRICS, Source::ClientMetrics, own, layers);
-    for entry in &mut entries {
-        entry.synonyms.clear();
-    }
-    entries
+    describe_inheriting(&CLIENT_METRICS, Source::ClientMetrics, own, layers)
 }
 
 /// All keys of a broker, and those of its file and its dynamic configs that nobody knows.
