@@ -101,6 +101,11 @@ fn check(options: &Parsed) -> Done {
             "Option [{action}] takes one of these options: [all-groups], [group]"
         ));
     }
+    let views = ["members", "offsets", "state"];
+    if action == "describe" && views.iter().filter(|view| options.has(view)).count() > 1 {
+        let what = "takes at most one of these options: [members], [offsets], [state]";
+        return wrong(format!("Option [describe] {what}"));
+    }
     if action == "delete-offsets" && !(options.has("group") && options.has("topic")) {
         return wrong("Option [delete-offsets] takes these options: [group], [topic]".into());
     }
@@ -132,8 +137,33 @@ fn failed(error: client::Error) -> ToolError {
     ToolError::Failed(exception(&error))
 }
 
+/// What a consumer group's state may be, in the order of Kafka's tool.
+const STATES: [&str; 7] = [
+    "Assigning",
+    "Stable",
+    "Reconciling",
+    "CompletingRebalance",
+    "Empty",
+    "Dead",
+    "PreparingRebalance",
+];
+
+/// Kafka's tool leaves this much room for the longest group, which is taken for at least so long.
+const GROUP_CHARS: usize = 15;
+const GROUP_MARGIN: usize = 10;
+
+fn is_state(word: &str) -> bool {
+    STATES.iter().any(|state| state.eq_ignore_ascii_case(word))
+}
+
 async fn list(admin: &Admin, options: &Parsed) -> Done {
     let (states, kinds) = (options.list("state"), options.list("type"));
+    if let Some(unknown) = states.iter().find(|state| !is_state(state)) {
+        return Err(ToolError::Usage(format!(
+            "Invalid state list '{unknown}'. Valid states are: {}",
+            STATES.join(", ")
+        )));
+    }
     let kinds: Vec<String> = kinds.iter().map(|kind| capitalised(kind)).collect();
     let groups = admin.list_groups(&states, &kinds).await.map_err(failed)?;
     let groups = groups.into_iter().filter(is_for_consumers);
@@ -146,13 +176,16 @@ async fn list(admin: &Admin, options: &Parsed) -> Done {
     heads.extend(with_kind.then_some("TYPE"));
     heads.extend(with_state.then_some("STATE"));
     let mut table = Table::new(heads);
+    let mut longest = 0;
     for group in groups {
+        longest = longest.max(group.id.chars().count());
         let mut cells = vec![group.id];
-        cells.extend(with_kind.then_some(group.kind));
+        cells.extend(with_kind.then(|| capitalised(&group.kind)));
         cells.extend(with_state.then_some(group.state));
         table.push(cells);
     }
-    table.lines(&[25, 20, 20], false).iter().for_each(|line| println!("{line}"));
+    let room = longest.max(GROUP_CHARS) + GROUP_MARGIN;
+    table.lines(&[room, 20, 20], false).iter().for_each(|line| println!("{line}"));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use client::Admin;
 use client::admin::{ConfigResource, NewTopic, ResourceKind, TopicDescription, TopicPartitionInfo};
@@ -95,7 +96,11 @@ async fn create(admin: &Admin, options: &Parsed) -> Done {
     }
     let mut configs = BTreeMap::new();
     for pair in options.all("config") {
-        let invalid = || ToolError::Failed(format!("Invalid topic config: {pair}"));
+        let invalid = || {
+            let what = "requirement failed: Invalid topic config: all configs to be added must be \
+                        in the format \"key=val\".";
+            ToolError::Failed(what.to_owned())
+        };
         let (key, value) = pair.split_once('=').ok_or_else(invalid)?;
         configs.insert(key.trim().to_owned(), value.trim().to_owned());
     }
@@ -111,8 +116,12 @@ async fn create(admin: &Admin, options: &Parsed) -> Done {
     };
     let topic = NewTopic {
         name: name.to_owned(),
-        partitions: options.number("partitions")?,
-        replication_factor: options.number("replication-factor")?,
+        partitions: at_least_one(options, "partitions", "The partitions must be greater than 0")?,
+        replication_factor: at_least_one(
+            options,
+            "replication-factor",
+            "The replication factor must be between 1 and 32767 inclusive",
+        )?,
         assignments,
         configs,
     };
@@ -129,6 +138,18 @@ async fn create(admin: &Admin, options: &Parsed) -> Done {
     Ok(())
 }
 
+/// The number that an option gives, refused in the words `otherwise` where it is below one.
+fn at_least_one<N: FromStr + From<bool> + PartialOrd>(
+    options: &Parsed,
+    name: &str,
+    otherwise: &str,
+) -> Result<Option<N>, ToolError> {
+    match options.number(name)? {
+        Some(number) if number < N::from(true) => Err(ToolError::Failed(otherwise.to_owned())),
+        number => Ok(number),
+    }
+}
+
 /// `0:1,1:2`: the brokers of the first partition, then those of the second.
 fn parse_assignment(text: &str) -> Result<Vec<Vec<i32>>, ToolError> {
     let wrong = || ToolError::Failed(format!("Invalid replica assignment: {text}"));
@@ -137,11 +158,18 @@ fn parse_assignment(text: &str) -> Result<Vec<Vec<i32>>, ToolError> {
         let ids = ids.ok_or_else(wrong)?;
         if ids.iter().collect::<BTreeSet<_>>().len() != ids.len() {
             let what = "Partition replica lists may not contain duplicate entries";
-            return Err(ToolError::Failed(what.to_owned()));
+            return Err(ToolError::Failed(format!("{what}: {}", doubled(&ids))));
         }
         Ok(ids)
     });
     partitions.collect()
+}
+
+/// The brokers that stand there more than once.
+fn doubled(ids: &[i32]) -> String {
+    let mut seen = BTreeSet::new();
+    let doubled: BTreeSet<i32> = ids.iter().copied().filter(|id| !seen.insert(*id)).collect();
+    doubled.iter().map(i32::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The topics that `--topic` means, all without it; names that match nothing are refused.
@@ -189,6 +217,9 @@ async fn alter(admin: &Admin, options: &Parsed) -> Done {
         if let Err(error) = admin.create_partitions(name, count, added).await {
             let why = text_of(&error);
             let shrinks = usize::try_from(count).is_ok_and(|count| count <= has);
+            if usize::try_from(count) == Ok(has) {
+                return Err(ToolError::Failed(format!("Topic already has {has} partition(s).")));
+            }
             if shrinks && error.code() == types::ErrorCode::InvalidPartitions {
                 let what = format!(
                     "The topic {name} currently has {has} partition(s); {count} would not be an \
@@ -217,6 +248,10 @@ async fn describe(admin: &Admin, options: &Parsed) -> Done {
         None => chosen(admin, options).await?,
     };
     let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    if names.is_empty() {
+        // a request without names means all topics
+        return Ok(());
+    }
     let live = admin.describe_cluster(false).await?.brokers;
     let live: BTreeSet<i32> = live.into_iter().map(|broker| broker.node.id).collect();
     let only = ["under-replicated-partitions", "unavailable-partitions"];

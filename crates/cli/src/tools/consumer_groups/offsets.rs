@@ -1,10 +1,11 @@
 //! Offsets of a group deleted; and topics with partitions as the command line has them.
 
 use client::{Admin, TopicPartition};
+use types::ErrorCode;
 
 use super::super::support::options::Parsed;
 use super::super::support::table::Table;
-use super::super::support::{Done, ToolError, text_of};
+use super::super::support::{Done, ToolError, exception, text_of};
 use super::failed;
 
 /// The partitions that `--topic t`, `--topic t:0,1` mean.
@@ -39,18 +40,30 @@ pub async fn delete(admin: &Admin, options: &Parsed) -> Done {
     };
     match verdicts.values().any(Result::is_err) {
         false => println!("Request succeeded for deleting offsets from group {group}."),
-        true => println!(
-            "Encountered some partition-level error, see the follow-up details for group {group}."
-        ),
+        true => {
+            println!("\nError: Encountered some partition-level error, see the follow-up details.");
+        }
     }
     let mut table = Table::new(["TOPIC", "PARTITION", "STATUS"]);
     for (partition, verdict) in verdicts {
         let status = match verdict {
             Ok(()) => "Successful".to_owned(),
-            Err(error) => format!("Error: {}", text_of(&error)),
+            Err(error) => format!("Error: {}", exception(&error)),
         };
         table.push([partition.topic.to_string(), partition.partition.to_string(), status]);
     }
+    for topic in unknown_topics(admin, options).await? {
+        let code = ErrorCode::UnknownTopicOrPartition;
+        let error = client::Error::Broker { code, message: None };
+        table.push([topic, "-".to_owned(), format!("Error: {}", exception(&error))]);
+    }
     println!("\n{}", table.lines(&[15, 10, 15], false).join("\n"));
     Ok(())
+}
+
+/// Topics that stand without partitions and that nobody knows.
+async fn unknown_topics(admin: &Admin, options: &Parsed) -> Result<Vec<String>, ToolError> {
+    let metadata = admin.metadata().await.map_err(failed)?;
+    let unknown = |topic: &&str| !topic.contains(':') && metadata.topic(topic).is_none();
+    Ok(options.all("topic").filter(unknown).map(str::to_owned).collect())
 }
