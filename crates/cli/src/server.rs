@@ -87,9 +87,13 @@ fn greet(running: &Running, listener: Option<&str>) {
         ip if ip.is_ipv6() => format!("[{ip}]"),
         ip => ip.to_string(),
     };
-    let server = format!("--bootstrap-server {host}:{}", address.port());
-    tracing::info!("produce with: klamm produce {server} --topic greetings");
-    tracing::info!("consume with: klamm consume {server} --topic greetings --from-beginning");
+    let server = match (host.as_str(), address.port()) {
+        // where the tools look by themselves
+        ("localhost", 9092) => String::new(),
+        (host, port) => format!(" -b {host}:{port}"),
+    };
+    tracing::info!("produce with: klamm produce{server} greetings");
+    tracing::info!("consume with: klamm consume{server} -f greetings");
 }
 
 /// Waits for the first signal that ends the process.
