@@ -4,6 +4,7 @@ use wire::record_frame::{
     MetadataRecord, OffsetsKey, OffsetsValue, RemoteLogRecord, ShareStateKey, ShareStateValue,
     TransactionStateKey, TransactionStateValue,
 };
+use wire::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, Reader, ToJson};
 
 use super::super::support::options::Parsed;
 
@@ -73,7 +74,7 @@ impl Decoder {
     fn value(self, id: i16, value: &[u8]) -> String {
         let read = match self {
             Self::Offsets => {
-                OffsetsValue::decode(id, value).map(|(value, v)| (value.to_json(v), v))
+                OffsetsValue::decode(id, value).map(|(value, v)| (offsets_json(&value, v), v))
             }
             Self::Transactions => {
                 TransactionStateValue::decode(id, value).map(|(value, v)| (value.to_json(v), v))
@@ -85,6 +86,42 @@ impl Decoder {
             Err(error) => format!("could not decode the value: {error}"),
         }
     }
+}
+
+/// The value as JSON; members of consumer groups with what they said instead of its bytes.
+fn offsets_json(value: &OffsetsValue<'_>, version: i16) -> String {
+    let json = value.to_json(version);
+    let OffsetsValue::GroupMetadata(group) = value else { return json };
+    if group.protocol_type != "consumer" {
+        return json;
+    }
+    let members = || group.members.iter();
+    let subscriptions =
+        members().map(|m| protocol::<ConsumerProtocolSubscription<'_>>(&m.subscription));
+    let json = expand(&json, "\"subscription\":", subscriptions);
+    let assignments = members().map(|m| protocol::<ConsumerProtocolAssignment<'_>>(&m.assignment));
+    expand(&json, "\"assignment\":", assignments)
+}
+
+/// A message of the consumer protocol, which has its version in front.
+fn protocol<'a, M: ToJson<'a>>(bytes: &'a [u8]) -> Option<String> {
+    let mut reader = Reader::new(bytes);
+    let version = reader.i16().ok()?;
+    M::decode(&mut reader, version).ok().map(|message| message.to_json(version))
+}
+
+/// Puts `values` in the places of the strings behind each `field`, in order.
+fn expand(json: &str, field: &str, values: impl Iterator<Item = Option<String>>) -> String {
+    let (mut out, mut rest) = (String::with_capacity(json.len()), json);
+    for value in values {
+        let Some((before, behind)) = rest.split_once(field) else { break };
+        let end = behind.get(1..).and_then(|text| text.find('"')).map_or(0, |at| at + 2);
+        out.push_str(before);
+        out.push_str(field);
+        out.push_str(value.as_deref().unwrap_or(&behind[..end]));
+        rest = &behind[end..];
+    }
+    out + rest
 }
 
 fn metadata(value: &[u8]) -> String {
