@@ -114,7 +114,7 @@ fn topics_and_configs_are_those_of_kafka() {
 
 #[test]
 fn records_and_groups_are_those_of_kafka() {
-    const PRINT_ALL: &str = "--topic X --partition 0 --offset earliest --timeout-ms 8000 \
+    const PRINT_ALL: &str = "--topic X --partition 1 --offset earliest --timeout-ms 8000 \
                              --max-messages 3 --formatter-property print.key=true \
                              --formatter-property print.offset=true --formatter-property \
                              print.partition=true --formatter-property print.headers=true";
@@ -131,7 +131,12 @@ fn records_and_groups_are_those_of_kafka() {
             "--topic X --property parse.key=true --property key.separator=:",
             "k2:v\nnosep\n",
         ),
-        fed(PRODUCER, "--topic X --compression-codec --sync", "gzipped\n"),
+        fed(
+            PRODUCER,
+            "--topic X --compression-codec --sync --reader-property parse.key=true \
+             --reader-property key.separator=:",
+            "k3:gzipped\n",
+        ),
         code(PRODUCER, ""),
         case(OFFSETS, "--topic X"),
         case(OFFSETS, "--topic-partitions X:0-1 --time earliest"),
