@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::net::TcpStream;
-use std::sync::mpsc::sync_channel;
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use record::{BatchBuilder, Codec, Compression, Producer, with_scratch};
@@ -101,16 +101,51 @@ fn pipeline(
             }
             io::Result::Ok(())
         });
-        let mut buffer = Vec::new();
-        for _ in 0..requests {
-            let body = read_frame(&mut reader, &mut buffer)?;
-            assert_eq!(produce_error(body), 0, "the batch is taken");
-            // a ticket is free only once its request is answered
-            times.push(sending.recv().map_err(io::Error::other)?.elapsed());
+        let answered = read_answers(&mut reader, requests, &sending, &mut times);
+        // a writer that waits for room or for a ticket must not wait for ever
+        drop(sending);
+        if answered.is_err() {
+            reader.shutdown(Shutdown::Both)?;
         }
-        writing.join().map_err(|_| io::Error::other("the writer panicked"))?
+        let written = writing.join().map_err(|_| io::Error::other("the writer panicked"))?;
+        answered.and(written)
     })?;
     Ok(Latencies(times))
+}
+
+fn read_answers(
+    reader: &mut TcpStream,
+    requests: u64,
+    sending: &Receiver<Instant>,
+    times: &mut Vec<Duration>,
+) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    for _ in 0..requests {
+        taken(read_frame(reader, &mut buffer)?)?;
+        // a ticket is free only once its request is answered
+        times.push(sending.recv().map_err(io::Error::other)?.elapsed());
+    }
+    Ok(())
+}
+
+fn taken(body: &[u8]) -> io::Result<()> {
+    match produce_error(body) {
+        0 => Ok(()),
+        code => Err(io::Error::other(format!("a batch was refused with error code {code}"))),
+    }
+}
+
+/// Waits until every partition takes a record: Apache Kafka says that it leads before it does.
+pub fn await_writable(port: u16, topic: &str, partitions: usize) {
+    let batch = batch(1, 0, Compression::None);
+    for partition in 0..partitions {
+        let frame = produce(topic, i32::try_from(partition).expect("a small index"), &batch);
+        e2e::wait::until("the partition takes records", || {
+            let mut socket = connect(port).ok()?;
+            socket.write_all(&frame).ok()?;
+            taken(read_frame(&mut socket, &mut Vec::new()).ok()?).ok()
+        });
+    }
 }
 
 fn one_by_one(socket: &mut TcpStream, frames: &[Vec<u8>], requests: u64) -> io::Result<Latencies> {
@@ -119,7 +154,7 @@ fn one_by_one(socket: &mut TcpStream, frames: &[Vec<u8>], requests: u64) -> io::
     for frame in frames.iter().cycle().take(usize::try_from(requests).unwrap_or(0)) {
         let start = Instant::now();
         socket.write_all(frame)?;
-        assert_eq!(produce_error(read_frame(socket, &mut buffer)?), 0, "the batch is taken");
+        taken(read_frame(socket, &mut buffer)?)?;
         times.push(start.elapsed());
     }
     Ok(Latencies(times))
@@ -135,7 +170,7 @@ pub fn steady_run(port: u16, frames: &[Vec<u8>], rate: u32, seconds: u32) -> io:
         let due = start + Duration::from_secs(1) * i / rate;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         socket.write_all(frame)?;
-        assert_eq!(produce_error(read_frame(&mut socket, &mut buffer)?), 0, "the batch is taken");
+        taken(read_frame(&mut socket, &mut buffer)?)?;
         times.push(due.elapsed());
     }
     Ok(Latencies(times))

@@ -5,6 +5,7 @@ use std::process::Command;
 use e2e::process::{Server, free_port};
 use e2e::{Kafka, Klamm, wait};
 
+use crate::load::await_writable;
 use crate::protocol::{create_topic, delete_topic, led_partitions};
 
 /// Deleted topics give their pages back soon, so that a round does not pay for the one before.
@@ -86,6 +87,7 @@ impl Peer {
         wait::until("every partition leads", || {
             (led_partitions(port, topic).ok()? == partitions).then_some(())
         });
+        await_writable(port, topic, partitions);
     }
 
     /// Deletes `topic` and waits until its pages are free again.
