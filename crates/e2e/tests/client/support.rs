@@ -171,9 +171,16 @@ pub async fn admin_round_trip(kafka: &Kafka) {
         value: Some("12345".to_owned()),
     };
     admin.alter_configs(&resource, &[change]).await.expect("alters");
-    let configs = admin.describe_configs(&resource, true).await.expect("describes");
-    let entry = configs.iter().find(|entry| entry.name == "retention.ms").expect("is there");
-    assert_eq!((entry.value.as_deref(), entry.source.0), (Some("12345"), 1));
+    // Apache Kafka answers before its broker has seen the change
+    let patience = tokio::time::Instant::now() + e2e::wait::PATIENCE;
+    loop {
+        let configs = admin.describe_configs(&resource, true).await.expect("describes");
+        let entry = configs.iter().find(|entry| entry.name == "retention.ms").expect("is there");
+        if (entry.value.as_deref(), entry.source.0) == (Some("12345"), 1) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < patience, "the change is never seen: {entry:?}");
+    }
 
     let cluster = admin.describe_cluster(false).await.expect("describes");
     assert_eq!(cluster.brokers.len(), 1);
