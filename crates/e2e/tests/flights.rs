@@ -11,14 +11,64 @@ use e2e::{Klamm, flights, klamm, runtimes};
 
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
-/// A third-party client: how its program is started.
-type Client = fn() -> Option<Command>;
+/// A client: how it is started to produce lines of `KEY:VALUE`, and to count what is in a topic.
+struct Client {
+    name: &'static str,
+    produce: fn(&Klamm, topic: &str, codec: &str) -> Option<Command>,
+    consume: fn(&Klamm, topic: &str) -> Option<Command>,
+    /// What its consumer printed, as a listing.
+    listing: fn(String) -> String,
+}
 
-const CLIENTS: [(&str, Client); 3] = [
-    ("kafkajs", || runtimes::node("client.js")),
-    ("confluent-kafka", || runtimes::python("client.py")),
-    ("franz-go", || runtimes::go("franz")),
+const GROUP: &str = "counters";
+
+const CLIENTS: [Client; 4] = [
+    Client {
+        name: "kafkajs",
+        produce: |klamm, topic, codec| produce(runtimes::node("client.js")?, klamm, topic, codec),
+        consume: |klamm, topic| consume(runtimes::node("client.js")?, klamm, topic),
+        listing: |printed| printed,
+    },
+    Client {
+        name: "confluent-kafka",
+        produce: |klamm, topic, codec| produce(runtimes::python("client.py")?, klamm, topic, codec),
+        consume: |klamm, topic| consume(runtimes::python("client.py")?, klamm, topic),
+        listing: |printed| printed,
+    },
+    Client {
+        name: "franz-go",
+        produce: |klamm, topic, codec| produce(runtimes::go("franz")?, klamm, topic, codec),
+        consume: |klamm, topic| consume(runtimes::go("franz")?, klamm, topic),
+        listing: |printed| printed,
+    },
+    Client {
+        name: "klamm",
+        produce: |klamm, topic, codec| {
+            let mut command = klamm::tool("kafka-console-producer");
+            command.args(console_arguments(klamm, topic)).args(["--compression-codec", codec]);
+            Some(command)
+        },
+        consume: |klamm, topic| {
+            let mut command = klamm::tool("kafka-console-consumer");
+            command.args(["--bootstrap-server", &klamm.bootstrap(), "--topic", topic]);
+            command.args(["--group", GROUP, "--from-beginning", "--property", "print.key=true"]);
+            command.args(["--property", "key.separator=:"]);
+            command.args(["--max-messages", &flights::COUNT.to_string()]);
+            Some(command)
+        },
+        listing: |printed| listing(&flights::totals(&printed)),
+    },
 ];
+
+fn produce(mut program: Command, klamm: &Klamm, topic: &str, codec: &str) -> Option<Command> {
+    program.args(["produce", &klamm.bootstrap(), topic, codec]);
+    Some(program)
+}
+
+fn consume(mut program: Command, klamm: &Klamm, topic: &str) -> Option<Command> {
+    program.args(["consume", &klamm.bootstrap(), topic, GROUP, &flights::COUNT.to_string()]);
+    Some(program)
+}
 
 /// The flights, and what every consumer must print of them.
 fn input() -> Option<(Vec<u8>, String)> {
@@ -82,17 +132,17 @@ fn our_console_producer_feeds_a_group_of_three_java_consumers() {
 fn what_one_client_produces_another_consumes_in_every_compression() {
     let Some((lines, expected)) = input() else { return };
     let klamm = Klamm::start();
-    let count = flights::COUNT.to_string();
-    for (at, (producer, start_producer)) in CLIENTS.iter().enumerate() {
+    for (at, producer) in CLIENTS.iter().enumerate() {
         for (turn, codec) in CODECS.iter().enumerate() {
-            let topic = format!("{producer}-{codec}");
+            // over the codecs each client meets each of the others
+            let consumer = &CLIENTS[(at + 1 + turn % (CLIENTS.len() - 1)) % CLIENTS.len()];
+            let topic = format!("{}-{codec}", producer.name);
             create(&klamm, &topic);
-            let Some(mut produce) = start_producer() else { continue };
-            succeed(produce.args(["produce", &klamm.bootstrap(), &topic, codec]), &lines);
-            let (consumer, start_consumer) = CLIENTS[(at + 1 + turn % 2) % CLIENTS.len()];
-            let Some(mut consume) = start_consumer() else { continue };
-            consume.args(["consume", &klamm.bootstrap(), &topic, "counters", &count]);
-            assert_eq!(succeed(&mut consume, b""), expected, "{topic} read by {consumer}");
+            let Some(mut produce) = (producer.produce)(&klamm, &topic, codec) else { continue };
+            succeed(&mut produce, &lines);
+            let Some(mut consume) = (consumer.consume)(&klamm, &topic) else { continue };
+            let counted = (consumer.listing)(succeed(&mut consume, b""));
+            assert_eq!(counted, expected, "{topic} read by {}", consumer.name);
         }
     }
 }
