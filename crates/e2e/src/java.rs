@@ -60,7 +60,7 @@ pub fn program(name: &str) -> Option<Command> {
 
 /// A program of `crates/e2e/java/NAME.java`, compiled against the jars of a release.
 #[must_use]
-pub fn program_beside(release: Release, name: &str) -> Option<Command> {
+fn program_beside(release: Release, name: &str) -> Option<Command> {
     let jars = class_path(release)?;
     if !present("javac", "-version") {
         return None;

@@ -57,10 +57,14 @@ trap 'kill $klamm 2> /dev/null' EXIT
 until (exec 3<> /dev/tcp/localhost/9092) 2> /dev/null; do
     kill -0 $klamm || { cat server.log; exit 1; }
 done
-timeout 60 bash "$2" 2>&1 | while IFS= read -r line; do
+mkfifo printed
+timeout 60 bash "$2" > printed 2>&1 &
+tutorial=$!
+while IFS= read -r line; do
     printf '%s\n' "$line"
-    [ "$line" = "$3" ] && break
-done
+    [ -n "$3" ] && [ "$line" = "$3" ] && break
+done < printed
+kill $tutorial 2> /dev/null
 "#;
 
 fn namespace_is_permitted() -> bool {
