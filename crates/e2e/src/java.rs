@@ -55,13 +55,7 @@ pub fn class(release: Release, main: &str) -> Option<Command> {
 /// A program of `crates/e2e/java/NAME.java`, compiled against the 4.4.0 clients.
 #[must_use]
 pub fn program(name: &str) -> Option<Command> {
-    program_beside(Release::Broker, name)
-}
-
-/// A program of `crates/e2e/java/NAME.java`, compiled against the jars of a release.
-#[must_use]
-fn program_beside(release: Release, name: &str) -> Option<Command> {
-    let jars = class_path(release)?;
+    let jars = class_path(Release::Broker)?;
     if !present("javac", "-version") {
         return None;
     }
