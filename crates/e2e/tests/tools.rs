@@ -228,6 +228,8 @@ fn even_out(line: &str) -> String {
         if let Some((before, _)) =
             word.split_once("Epoch: ").filter(|(b, _)| b.starts_with("Feature"))
         {
+            // 4.3.1's tool has no name for the version of 4.4.0
+            let before = before.replace("UNKNOWN 33", "4.4-IV2   ");
             *word = format!("{before}Epoch: ...");
         }
     }
