@@ -49,7 +49,7 @@ def consume(bootstrap, topic, group, count):
     totals = collections.Counter()
     seen = 0
     while seen < count:
-        messages = consumer.consume(1000, PATIENCE_SECONDS)
+        messages = consumer.consume(min(1000, count - seen), PATIENCE_SECONDS)
         if not messages:
             sys.exit(f"nothing for {PATIENCE_SECONDS} s after {seen} records")
         for message in messages:
