@@ -17,6 +17,8 @@ use scenarios::{SCENARIOS, takes_part};
 use table::Row;
 
 const ROUNDS: usize = 5;
+/// Rounds that nobody counts, after which a JVM has compiled what the others are.
+const WARM_UP_ROUNDS: usize = 8;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +46,11 @@ fn measure(names: &[&str]) -> std::io::Result<()> {
     let chosen = |name: &str| names.is_empty() || names.iter().any(|n| name.contains(n));
     let kinds = [Kind::Floor, Kind::Klamm, Kind::Kafka];
     let mut peers: Vec<Peer> = kinds.into_iter().filter_map(Peer::start).collect();
+    for peer in peers.iter_mut().filter(|peer| peer.kind() == Kind::Kafka) {
+        for round in 1..=WARM_UP_ROUNDS {
+            eprintln!("  warming up, round {round}: {:.2?}", (SCENARIOS[0].run)(peer)?);
+        }
+    }
     let mut rows = Vec::new();
     for scenario in SCENARIOS.iter().filter(|s| chosen(s.figures[0].name)) {
         let mut these: Vec<Row> = scenario.figures.iter().map(Row::new).collect();
