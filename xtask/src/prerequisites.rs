@@ -60,12 +60,6 @@ const RUNTIMES: &[Runtime] = &[
         debian_packages: &["iproute2"],
         used_for: "tutorials in a network namespace of their own",
     },
-    Runtime {
-        program: "kcat",
-        argument: "-V",
-        debian_packages: &["kcat"],
-        used_for: "kcat (librdkafka)",
-    },
 ];
 
 /// Makes sure of every runtime: installs it as root on Debian in CI; elsewhere says what is skipped.
