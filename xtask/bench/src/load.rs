@@ -196,7 +196,7 @@ pub fn fetch_run(port: u16, topic: &str, partitions: usize) -> io::Result<u64> {
 }
 
 /// The offset behind the last whole batch.
-fn next_offset(records: &[u8]) -> Option<i64> {
+pub fn next_offset(records: &[u8]) -> Option<i64> {
     let last = record::batches(records).map_while(Result::ok).last()?;
     Some(last.header().next_offset().0)
 }

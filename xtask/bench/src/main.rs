@@ -1,5 +1,6 @@
 //! Klamm beside a floor server and Apache Kafka on the same work in one run: `cargo xtask bench`.
 
+mod cold;
 mod floor;
 mod footprint;
 mod load;
@@ -62,6 +63,9 @@ fn measure(names: &[&str]) -> std::io::Result<()> {
                     row.note(peer.kind(), number);
                 }
             }
+        }
+        if let (Some((name, target)), [over, under, ..]) = (scenario.ratio, these.as_slice()) {
+            these.push(Row::ratio(name, over, under, target));
         }
         rows.append(&mut these);
     }

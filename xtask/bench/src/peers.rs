@@ -1,5 +1,6 @@
 //! The three that are measured in one run: the floor, Klamm and Apache Kafka.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use e2e::process::{Server, free_port};
@@ -71,6 +72,15 @@ impl Peer {
         }
     }
 
+    /// The folder that its partitions are in.
+    pub fn data(&self) -> PathBuf {
+        match self {
+            Self::Floor(floor) => floor.folder.path().to_owned(),
+            Self::Klamm(klamm) => klamm.data(),
+            Self::Kafka(kafka) => kafka.data(),
+        }
+    }
+
     /// Makes `topic` and waits until it leads.
     ///
     /// # Panics
@@ -95,17 +105,14 @@ impl Peer {
     /// # Panics
     /// If the peer refuses.
     pub fn delete(&mut self, topic: &str) {
-        let data = match self {
-            Self::Floor(floor) => {
-                floor.server = None;
-                std::fs::read_dir(floor.folder.path()).expect("list").flatten().for_each(|file| {
-                    std::fs::remove_file(file.path()).expect("remove a file of the floor");
-                });
-                return;
-            }
-            Self::Klamm(klamm) => klamm.data(),
-            Self::Kafka(kafka) => kafka.data(),
-        };
+        if let Self::Floor(floor) = self {
+            floor.server = None;
+            std::fs::read_dir(floor.folder.path()).expect("list").flatten().for_each(|file| {
+                std::fs::remove_file(file.path()).expect("remove a file of the floor");
+            });
+            return;
+        }
+        let data = self.data();
         delete_topic(self.port(), topic).expect("delete the topic");
         wait::until("the topic's folders go", || {
             let mut left = std::fs::read_dir(&data).ok()?.flatten();

@@ -12,6 +12,13 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     times.sum::<f64>() / TICKS_PER_SECOND
 }
 
+/// Bytes that a process has had read from a disk, readahead included.
+pub fn disk_bytes_read(pid: u32) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let bytes = io.lines().find_map(|line| line.strip_prefix("read_bytes: "));
+    bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
+}
+
 /// Anonymous resident memory in MB.
 pub fn anonymous_mb(pid: u32) -> f64 {
     status_mb(pid, "RssAnon:")

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use record::Compression;
 
+use crate::cold::p99_beside_cold_reads;
 use crate::load::{batch, fetch_run, produce_run, steady_run};
 use crate::peers::{Kind, Peer};
 use crate::protocol::produce;
@@ -30,6 +31,8 @@ pub struct Figure {
 /// A scenario: its figures in the order in which `run` returns their numbers.
 pub struct Scenario {
     pub figures: &'static [Figure],
+    /// A last row: the first figure's best as a multiple of the second's, and its target.
+    pub ratio: Option<(&'static str, &'static str)>,
     pub run: fn(&mut Peer) -> io::Result<Vec<f64>>,
 }
 
@@ -41,18 +44,22 @@ const fn figure(name: &'static str, floor: Option<f64>, kafka: Option<f64>) -> F
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &[figure("produce, 100 B records: CPU s/GB", Some(1.3), Some(2.5))],
+        ratio: None,
         run: |peer| produce_cpu(peer, 100, Compression::None),
     },
     Scenario {
         figures: &[figure("produce, 1 KiB records: CPU s/GB", Some(1.3), None)],
+        ratio: None,
         run: |peer| produce_cpu(peer, 1024, Compression::None),
     },
     Scenario {
         figures: &[figure("produce, lz4 batches: CPU s/GB sent", None, Some(2.5))],
+        ratio: None,
         run: |peer| produce_cpu(peer, 100, Compression::Lz4),
     },
     Scenario {
         figures: &[figure("produce, zstd batches: CPU s/GB sent", None, Some(2.5))],
+        ratio: None,
         run: |peer| produce_cpu(peer, 100, Compression::Zstd),
     },
     Scenario {
@@ -60,6 +67,7 @@ pub const SCENARIOS: &[Scenario] = &[
             figure("one 1 KB record a request: CPU us", Some(1.5), None),
             figure("one 1 KB record a request: p50 us", Some(1.4), None),
         ],
+        ratio: None,
         run: small_requests,
     },
     Scenario {
@@ -67,11 +75,21 @@ pub const SCENARIOS: &[Scenario] = &[
             figure("2,000 requests/s: p99 us", Some(2.0), None),
             figure("2,000 requests/s: p99.9 us", Some(4.0), None),
         ],
+        ratio: None,
         run: steady_requests,
     },
     Scenario {
         figures: &[figure("fetch from the page cache: CPU s/GB", Some(1.15), None)],
+        ratio: None,
         run: fetch_cpu,
+    },
+    Scenario {
+        figures: &[
+            figure("2,000 requests/s beside cold reads: p99 us", None, None),
+            figure("2,000 requests/s alone, one partition: p99 us", None, None),
+        ],
+        ratio: Some(("p99 beside cold reads / alone", "≤ 2")),
+        run: p99_beside_cold_reads,
     },
 ];
 

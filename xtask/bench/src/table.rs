@@ -24,6 +24,14 @@ impl Row {
         Self { name: figure.name.to_owned(), floor: None, klamm: None, kafka: None, target }
     }
 
+    /// The best of one row as a multiple of the best of another, for each peer.
+    pub fn ratio(name: &str, over: &Self, under: &Self, target: &str) -> Self {
+        let of = |over: Option<f64>, under: Option<f64>| Some(over? / under?);
+        let (name, target) = (name.to_owned(), target.to_owned());
+        let (klamm, kafka) = (of(over.klamm, under.klamm), of(over.kafka, under.kafka));
+        Self { name, floor: of(over.floor, under.floor), klamm, kafka, target }
+    }
+
     /// A number that stands for itself.
     pub fn absolute(name: &str, klamm: f64, kafka: Option<f64>, target: &str) -> Self {
         let (name, target) = (name.to_owned(), target.to_owned());
