@@ -117,13 +117,12 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// Reads the request; bytes behind it make it malformed.
+    /// Reads the request. Bytes behind it are let be, as Kafka does: librdkafka 2.16 sends three too
+    /// many with the Metadata request for all topics.
     fn decode<Q: Message<'a>>(&mut self) -> Result<Q, Refusal> {
         let (api, version) = (self.api, self.version);
         let malformed = |source| Refusal::Malformed { api, version, source };
-        let request = Q::decode(&mut self.body, version).map_err(malformed)?;
-        self.body.clone().finish().map_err(malformed)?;
-        Ok(request)
+        Q::decode(&mut self.body, version).map_err(malformed)
     }
 
     /// Writes the answer; `ranges` is what its `Records::Range` fields point into.

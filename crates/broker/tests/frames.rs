@@ -34,9 +34,6 @@ fn bare_frame(key: i16, version: i16, correlation_id: i32) -> Vec<u8> {
 async fn bytes_that_are_no_request_close_the_connection_and_nothing_else() {
     let server = Server::start().await;
     let huge = (100 * 1024 * 1024 + 1_i32).to_be_bytes().to_vec();
-    let mut with_trailing = bare_frame(18, 0, 1);
-    with_trailing[3] += 3;
-    with_trailing.extend([1, 2, 3]);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("a negative length", (-5_i32).to_be_bytes().to_vec()),
         ("a length above the limit", huge),
@@ -45,7 +42,6 @@ async fn bytes_that_are_no_request_close_the_connection_and_nothing_else() {
         ("an unknown key", bare_frame(9999, 0, 1)),
         ("a negative key", bare_frame(-1, 0, 1)),
         ("an API that Kafka removed", bare_frame(4, 0, 1)),
-        ("bytes behind the request", with_trailing),
         ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
         ("TLS", vec![0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]),
         ("garbage", (0..200_u8).map(|byte| 255 - byte.wrapping_mul(77)).collect()),
@@ -58,6 +54,20 @@ async fn bytes_that_are_no_request_close_the_connection_and_nothing_else() {
     }
     let mut client = server.connect().await;
     assert_eq!(client.call(&api_versions(), 3).await.error_code, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn bytes_behind_a_request_are_let_be() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let mut longer = bare_frame(18, 0, 1);
+    longer[3] += 3;
+    longer.extend([1, 2, 3]);
+    for (id, bytes) in [(1, &longer), (2, &bare_frame(18, 0, 2))] {
+        client.send_bytes(bytes).await;
+        assert_eq!(client.receive().await[..4], i32::to_be_bytes(id));
+    }
     server.stop().await;
 }
 
