@@ -36,6 +36,7 @@ macro_rules! id {
 
 id!(/** Position of a record in a partition's log, counted in records from 0. */ Offset(i64));
 id!(/** Term of a partition's leader; -1 where unknown. */ LeaderEpoch(i32));
+id!(/** Version of a partition's state in the cluster's metadata; -1 where unknown. */ PartitionEpoch(i32));
 id!(/** A broker's or controller's `node.id`; -1 where none. */ NodeId(i32));
 id!(/** Index of a partition within its topic, from 0. */ Partition(i32));
 id!(/** An idempotent or transactional producer; -1 where none. */ ProducerId(i64));

@@ -7,7 +7,7 @@ mod uuid;
 
 pub use error_code::ErrorCode;
 pub use id::{
-    BrokerEpoch, LeaderEpoch, NodeId, Offset, Partition, ProducerEpoch, ProducerId, Sequence,
-    TimestampMs,
+    BrokerEpoch, LeaderEpoch, NodeId, Offset, Partition, PartitionEpoch, ProducerEpoch, ProducerId,
+    Sequence, TimestampMs,
 };
 pub use uuid::{DirectoryId, ParseUuidError, TopicId, Uuid};

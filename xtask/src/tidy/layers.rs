@@ -10,6 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["types"]),
     ("log", &["types", "record"]),
     ("metadata", &["types", "wire"]),
+    ("replica", &["types"]),
     ("coordinator", &["types", "record", "wire"]),
     ("broker", &["types", "record", "wire", "log", "metadata", "coordinator"]),
     ("client", &["types", "record", "wire"]),
@@ -18,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that take their time, chance and bytes as inputs.
-const PURE: &[&str] = &["types", "record", "wire", "metadata", "coordinator"];
+const PURE: &[&str] = &["types", "record", "wire", "metadata", "replica", "coordinator"];
 
 /// Crates that do I/O, keep time or make chance: never in a pure core.
 const IMPURE: &[&str] =

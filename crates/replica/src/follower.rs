@@ -1,0 +1,269 @@
+//! A follower: fetches what its leader has, and first cuts off what its leader does not.
+//!
+//! ```text
+//!             Records, Diverging                 refused, unreachable
+//!            ┌───────────┐   ┌───────────────────────────────────────▶ Waiting
+//!            ▼           │   │  ◀──────────────────────────────────────    │ until its time
+//!          Fetching ─────┘───┘
+//!            │   ▲                               fenced by its leader
+//! OutOfRange │   │ LeaderEnds      Fetching ─────────────────────────▶ Fenced (until metadata)
+//!            ▼   │
+//!          Asking
+//! ```
+
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
+
+use crate::assignment::LogPosition;
+use crate::divergence::{EpochEnd, Epochs, cut};
+
+/// The machine, for one epoch of one leader. New metadata makes a new one.
+#[derive(Debug, Clone)]
+pub struct Follower {
+    leader: NodeId,
+    epoch: LeaderEpoch,
+    log_start: Offset,
+    end: Offset,
+    high_watermark: Offset,
+    /// `replica.fetch.backoff.ms`.
+    backoff_ms: i64,
+    state: State,
+    #[cfg(test)]
+    pub(crate) broken: Option<crate::simulation::BrokenRule>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Fetching,
+    Waiting(TimestampMs),
+    Asking,
+    Fenced,
+}
+
+/// This partition's part of the next fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetch {
+    pub leader: NodeId,
+    pub epoch: LeaderEpoch,
+    pub offset: Offset,
+    /// The epoch of the record before `offset`; -1 where there is none.
+    pub last_fetched: LeaderEpoch,
+    pub log_start: Offset,
+}
+
+/// The leader's answer to a [`Fetch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// Whole batches up to `next_offset`, which is the fetch's own offset where there are none.
+    Records {
+        next_offset: Offset,
+        high_watermark: Offset,
+        log_start: Offset,
+    },
+    /// The logs part at or before this point.
+    Diverging(EpochEnd),
+    Refused(ErrorCode),
+    /// No answer.
+    Unreachable,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FollowerInput {
+    /// The answer to `fetch`. One to an earlier fetch is ignored.
+    Fetched { fetch: Fetch, answer: Fetched },
+    /// Where the leader's log starts and ends, after [`FollowerEffect::AskEnds`]; `None` where it did
+    /// not say.
+    LeaderEnds(Option<(Offset, Offset)>),
+}
+
+/// What the shell does, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FollowerEffect {
+    /// Cut the log: what is behind goes.
+    TruncateTo(Offset),
+    /// The whole log goes; it begins again here, empty.
+    RestartAt(Offset),
+    /// Append the records of the answer.
+    Append,
+    HighWatermark(Offset),
+    /// What is before it may be deleted.
+    StartsAt(Offset),
+    /// Ask the leader by ListOffsets for its earliest and latest offset.
+    AskEnds,
+}
+
+impl Follower {
+    /// Follows `leader` in `epoch` with the log and the high watermark that this replica has.
+    #[must_use]
+    pub fn start(
+        leader: NodeId,
+        epoch: LeaderEpoch,
+        LogPosition { log_start, end, high_watermark }: LogPosition,
+        backoff_ms: i64,
+    ) -> Self {
+        Self {
+            leader,
+            epoch,
+            log_start,
+            end,
+            high_watermark: high_watermark.clamp(log_start, end),
+            backoff_ms,
+            state: State::Fetching,
+            #[cfg(test)]
+            broken: None,
+        }
+    }
+
+    /// What to fetch; `None` where it is not time.
+    #[must_use]
+    pub fn plan(&self, now: TimestampMs, ours: &impl Epochs) -> Option<Fetch> {
+        match self.state {
+            State::Fetching => {}
+            State::Waiting(until) if until <= now => {}
+            State::Waiting(_) | State::Asking | State::Fenced => return None,
+        }
+        Some(Fetch {
+            leader: self.leader,
+            epoch: self.epoch,
+            offset: self.end,
+            last_fetched: ours.latest().unwrap_or(LeaderEpoch::NONE),
+            log_start: self.log_start,
+        })
+    }
+
+    /// When [`Follower::plan`] has something again; `None` where only an input changes that.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<TimestampMs> {
+        match self.state {
+            State::Waiting(until) => Some(until),
+            State::Fetching | State::Asking | State::Fenced => None,
+        }
+    }
+
+    /// Steps the machine.
+    pub fn step(
+        &mut self,
+        now: TimestampMs,
+        ours: &impl Epochs,
+        input: FollowerInput,
+        effects: &mut Vec<FollowerEffect>,
+    ) {
+        match input {
+            FollowerInput::Fetched { fetch, answer } => {
+                let is_current = fetch.epoch == self.epoch && fetch.offset == self.end;
+                if is_current && self.plan_is_open() {
+                    self.fetched(now, ours, answer, effects);
+                }
+            }
+            FollowerInput::LeaderEnds(ends) => {
+                if self.state == State::Asking {
+                    self.leader_ends(now, ends, effects);
+                }
+            }
+        }
+    }
+
+    fn plan_is_open(&self) -> bool {
+        matches!(self.state, State::Fetching | State::Waiting(_))
+    }
+
+    fn fetched(
+        &mut self,
+        now: TimestampMs,
+        ours: &impl Epochs,
+        answer: Fetched,
+        effects: &mut Vec<FollowerEffect>,
+    ) {
+        self.state = State::Fetching;
+        match answer {
+            Fetched::Records { next_offset, high_watermark, log_start } => {
+                self.append(next_offset, effects);
+                self.follow_watermarks(high_watermark, log_start, effects);
+            }
+            Fetched::Diverging(leaders) => {
+                let end = cut(ours, self.end, leaders);
+                self.truncate_to(end.max(self.log_start), effects);
+            }
+            Fetched::Refused(ErrorCode::OffsetOutOfRange) => {
+                self.state = State::Asking;
+                effects.push(FollowerEffect::AskEnds);
+            }
+            Fetched::Refused(ErrorCode::FencedLeaderEpoch) => self.state = State::Fenced,
+            Fetched::Refused(_) | Fetched::Unreachable => self.wait(now),
+        }
+    }
+
+    fn append(&mut self, next_offset: Offset, effects: &mut Vec<FollowerEffect>) {
+        assert!(next_offset >= self.end, "an answer begins where the fetch did");
+        if next_offset > self.end {
+            self.end = next_offset;
+            effects.push(FollowerEffect::Append);
+        }
+    }
+
+    fn follow_watermarks(
+        &mut self,
+        leaders_high_watermark: Offset,
+        leaders_start: Offset,
+        effects: &mut Vec<FollowerEffect>,
+    ) {
+        let high_watermark = leaders_high_watermark.min(self.end);
+        if high_watermark > self.high_watermark {
+            self.high_watermark = high_watermark;
+            effects.push(FollowerEffect::HighWatermark(high_watermark));
+        }
+        let start = leaders_start.min(self.high_watermark);
+        if start > self.log_start {
+            self.log_start = start;
+            effects.push(FollowerEffect::StartsAt(start));
+        }
+    }
+
+    fn truncate_to(&mut self, end: Offset, effects: &mut Vec<FollowerEffect>) {
+        #[cfg(test)]
+        if self.broken == Some(crate::simulation::BrokenRule::KeepsWhatDiverges) {
+            return;
+        }
+        self.end = end;
+        self.high_watermark = self.high_watermark.min(end);
+        effects.push(FollowerEffect::TruncateTo(end));
+    }
+
+    /// Kafka's rule for a follower outside of its leader's log: longer than it (an unclean leader) is
+    /// cut to its end, entirely before it begins again at its start.
+    fn leader_ends(
+        &mut self,
+        now: TimestampMs,
+        ends: Option<(Offset, Offset)>,
+        effects: &mut Vec<FollowerEffect>,
+    ) {
+        let Some((leaders_start, leaders_end)) = ends else {
+            self.wait(now);
+            return;
+        };
+        self.state = State::Fetching;
+        if leaders_end < self.end {
+            self.truncate_to(leaders_end.max(self.log_start), effects);
+        } else if leaders_start > self.end {
+            self.log_start = leaders_start;
+            self.end = leaders_start;
+            self.high_watermark = leaders_start;
+            effects.push(FollowerEffect::RestartAt(leaders_start));
+        }
+    }
+
+    fn wait(&mut self, now: TimestampMs) {
+        self.state = State::Waiting(TimestampMs(now.0.saturating_add(self.backoff_ms)));
+    }
+
+    #[must_use]
+    pub fn high_watermark(&self) -> Offset {
+        self.high_watermark
+    }
+
+    /// The end of this replica's log.
+    #[must_use]
+    pub fn end(&self) -> Offset {
+        self.end
+    }
+}
