@@ -9,17 +9,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &["types"]),
     ("wire", &["types"]),
     ("log", &["types", "record"]),
+    ("raft", &["types"]),
     ("metadata", &["types", "wire"]),
     ("replica", &["types"]),
     ("coordinator", &["types", "record", "wire"]),
-    ("broker", &["types", "record", "wire", "log", "metadata", "coordinator"]),
+    ("broker", &["types", "record", "wire", "log", "raft", "metadata", "coordinator"]),
     ("client", &["types", "record", "wire"]),
     ("cli", &["types", "record", "wire", "log", "metadata", "broker", "client"]),
     ("e2e", &["types", "record", "wire", "log", "metadata", "coordinator", "broker", "client"]),
 ];
 
 /// Crates that take their time, chance and bytes as inputs.
-const PURE: &[&str] = &["types", "record", "wire", "metadata", "replica", "coordinator"];
+const PURE: &[&str] =
+    &["types", "record", "wire", "raft", "metadata", "replica", "coordinator"];
 
 /// Crates that do I/O, keep time or make chance: never in a pure core.
 const IMPURE: &[&str] =

@@ -1,0 +1,40 @@
+//! Rules that a test can switch off, to show that the simulator notices when they do not hold.
+
+/// A safety or liveness rule of the machine.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// A leader that hears from no majority resigns.
+    CheckQuorum,
+    /// A replica reports only what survives a crash.
+    FlushBeforeFetch,
+    /// One vote an epoch.
+    OneVote,
+    /// A vote is written down before it is spoken.
+    PersistVote,
+    /// Only who has every committed record is elected.
+    LogUpToDate,
+    /// A leader commits nothing before a record of its own epoch.
+    OwnEpochFirst,
+    /// Commit needs a majority.
+    Majority,
+    /// A follower whose log diverges is told so.
+    Diverging,
+    /// One voter change at a time.
+    OneChange,
+    /// A leader starts without the watermark of its former life.
+    FreshWatermark,
+}
+
+/// Whether the named rule is switched off: never outside tests.
+macro_rules! is_broken {
+    ($raft:expr, $rule:ident) => {{
+        #[cfg(test)]
+        let broken = $raft.broken == Some($crate::broken::Broken::$rule);
+        #[cfg(not(test))]
+        let broken = false;
+        broken
+    }};
+}
+
+pub(crate) use is_broken;

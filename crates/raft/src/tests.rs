@@ -1,0 +1,5 @@
+//! Decisions of the machine in Kafka's terms, one table an area; histories are the simulator's matter.
+
+mod follow;
+mod lead;
+mod node;
