@@ -40,4 +40,5 @@ pub use request::{
     FetchOffsets, FetchTopic, Heartbeat, JoinGroup, LeaveGroup, LeavingMember, ListGroups,
     Protocol, Request, SyncGroup, TopicPartitions,
 };
-pub use shard::{Decision, Instant, Now, Shard, Ticket};
+pub use shard::{Decision, Now, Shard, Ticket};
+pub use types::Instant;

@@ -1,18 +1,6 @@
 //! The contract between every coordinator's machine and the one loop that runs it.
 
-use types::{Offset, TimestampMs};
-
-/// Milliseconds on a clock that never goes back; the shell picks its origin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Instant(pub u64);
-
-impl Instant {
-    /// The instant `ms` later; a negative duration counts as none.
-    #[must_use]
-    pub fn plus_ms(self, ms: i32) -> Self {
-        Self(self.0.saturating_add(u64::try_from(ms).unwrap_or(0)))
-    }
-}
+use types::{Instant, Offset, TimestampMs};
 
 /// What the shell's clocks say: deadlines go by `instant`, what is written down by `wall`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

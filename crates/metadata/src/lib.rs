@@ -8,10 +8,12 @@ pub mod image;
 mod metadata_version;
 pub mod placement;
 mod random;
+mod sessions;
 mod topic_name;
 
 pub use metadata_version::{MetadataVersion, UnknownRelease};
 pub use random::Seeded;
+pub use sessions::{BrokerRun, Sessions};
 pub use topic_name::{
     CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, InvalidTopicName, TOPIC_NAME_CHARS_MAX,
     check_topic_name, collision_form, is_internal_topic,

@@ -2,33 +2,15 @@
 
 mod cluster;
 
-use cluster::{Cluster, registration};
+use cluster::{CLUSTER, Cluster, registration};
 use metadata::decide::{
-    AllocateProducerIds, CreateTopics, ElectLeaders, RegisterBroker, RegisterController,
-    UnregisterBroker, UnregisterController, UpdateFeatures,
+    AllocateProducerIds, ElectLeaders, RegisterBroker, RegisterController, UnregisterBroker,
+    UnregisterController, UpdateFeatures,
 };
 use types::{BrokerEpoch, ErrorCode, NodeId, ProducerId, Uuid};
 use wire::controller_registration_request::ControllerRegistrationRequest;
-use wire::create_topics_request::{
-    CreatableReplicaAssignment, CreatableTopic, CreateTopicsRequest,
-};
 use wire::elect_leaders_request::{ElectLeadersRequest, TopicPartitions};
 use wire::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
-
-/// Topic `t` with one partition on these brokers.
-fn place(cluster: &mut Cluster, brokers: &[i32]) {
-    let assignments =
-        vec![CreatableReplicaAssignment { partition_index: 0, broker_ids: brokers.to_vec() }];
-    let topic = CreatableTopic {
-        name: "t".into(),
-        num_partitions: -1,
-        replication_factor: -1,
-        assignments,
-        ..CreatableTopic::default()
-    };
-    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
-    assert_eq!(cluster.run(&CreateTopics(request)).topics[0].error_code, 0);
-}
 
 /// Leader, its epoch, ISR and eligible leaders of `t-0`.
 fn state(cluster: &Cluster) -> (i32, i32, Vec<i32>, Vec<i32>) {
@@ -40,7 +22,7 @@ fn state(cluster: &Cluster) -> (i32, i32, Vec<i32>, Vec<i32>) {
 #[test]
 fn a_leader_that_stops_hands_over_and_gets_back_by_election() {
     let mut cluster = Cluster::of(2);
-    place(&mut cluster, &[1, 2]);
+    cluster.place("t", &[&[1, 2]]);
     cluster.beat(1, false, true);
     assert_eq!(state(&cluster), (2, 1, vec![2], vec![]));
     assert!(!cluster.image().is_active(NodeId(1)));
@@ -51,13 +33,13 @@ fn a_leader_that_stops_hands_over_and_gets_back_by_election() {
 #[test]
 fn who_said_goodbye_comes_back_only_by_registering_again() {
     let mut cluster = Cluster::of(1);
-    place(&mut cluster, &[1]);
+    cluster.place("t", &[&[1]]);
     cluster.beat(1, false, true);
     cluster.beat(1, false, true);
     cluster.beat(1, false, false);
     assert_eq!(state(&cluster).0, -1, "a broker on its way out leads nothing");
     let request = registration(1, 2);
-    cluster.run(&RegisterBroker { request, session_alive: false });
+    cluster.run(&RegisterBroker { request, cluster: CLUSTER, session_alive: false });
     cluster.beat(1, false, false);
     assert_eq!(state(&cluster).0, 1);
 }
@@ -65,7 +47,7 @@ fn who_said_goodbye_comes_back_only_by_registering_again() {
 #[test]
 fn the_last_replica_stays_eligible_and_leads_again() {
     let mut cluster = Cluster::of(1);
-    place(&mut cluster, &[1]);
+    cluster.place("t", &[&[1]]);
     cluster.beat(1, true, false);
     // the records that Kafka 4.4 writes when its only broker stops
     assert_eq!(state(&cluster), (-1, 1, vec![], vec![1]));
@@ -77,7 +59,7 @@ fn the_last_replica_stays_eligible_and_leads_again() {
 fn without_eligible_leaders_the_isr_keeps_its_last_member() {
     let mut cluster = Cluster::at(21);
     cluster.join(1);
-    place(&mut cluster, &[1]);
+    cluster.place("t", &[&[1]]);
     cluster.beat(1, true, false);
     assert_eq!(state(&cluster), (-1, 1, vec![1], vec![]));
     cluster.beat(1, false, false);
@@ -87,8 +69,12 @@ fn without_eligible_leaders_the_isr_keeps_its_last_member() {
 #[test]
 fn a_new_process_of_a_broker_waits_for_the_old_one() {
     let mut cluster = Cluster::of(1);
-    place(&mut cluster, &[1]);
-    let again = |session_alive| RegisterBroker { request: registration(1, 2), session_alive };
+    cluster.place("t", &[&[1]]);
+    let again = |session_alive| RegisterBroker {
+        request: registration(1, 2),
+        cluster: CLUSTER,
+        session_alive,
+    };
     let refused = cluster.run(&again(true));
     assert_eq!(refused.error_code, ErrorCode::DuplicateBrokerRegistration.code());
     let old = cluster.epoch(1);
@@ -103,11 +89,17 @@ fn a_new_process_of_a_broker_waits_for_the_old_one() {
 fn registrations_are_checked() {
     let mut cluster = Cluster::of(1);
     let mut check = |change: &dyn Fn(&mut RegisterBroker<'static>), expected: ErrorCode| {
-        let mut command = RegisterBroker { request: registration(2, 1), session_alive: false };
+        let mut command =
+            RegisterBroker { request: registration(2, 1), cluster: CLUSTER, session_alive: false };
         change(&mut command);
         assert_eq!(cluster.decide(&command).1.error_code, expected.code());
     };
     check(&|_| {}, ErrorCode::None);
+    check(&|c| c.request.cluster_id = "another".into(), ErrorCode::InconsistentClusterId);
+    check(
+        &|c| c.request.features.retain(|f| f.name == "metadata.version"),
+        ErrorCode::UnsupportedVersion,
+    );
     check(&|c| c.request.log_dirs.clear(), ErrorCode::InvalidRegistration);
     check(&|c| c.request.log_dirs = vec![Uuid::ONE], ErrorCode::InvalidRegistration);
     check(&|c| c.request.log_dirs = vec![Uuid([101; 16])], ErrorCode::InvalidRegistration);
@@ -121,7 +113,7 @@ fn registrations_are_checked() {
 #[test]
 fn elections_say_what_they_did() {
     let mut cluster = Cluster::of(3);
-    place(&mut cluster, &[1, 2]);
+    cluster.place("t", &[&[1, 2]]);
     cluster.beat(1, true, false);
     cluster.beat(1, false, false);
     let mut elect = |topic: &'static str, index, kind| {
@@ -152,7 +144,7 @@ fn elections_say_what_they_did() {
 #[test]
 fn an_unclean_election_takes_whoever_is_there() {
     let mut cluster = Cluster::of(2);
-    place(&mut cluster, &[1, 2]);
+    cluster.place("t", &[&[1, 2]]);
     cluster.beat(2, true, false);
     cluster.beat(1, true, false);
     cluster.beat(2, false, false);
@@ -188,7 +180,7 @@ fn producer_ids_come_in_blocks() {
 #[test]
 fn brokers_and_controllers_leave_for_good() {
     let mut cluster = Cluster::of(2);
-    place(&mut cluster, &[1, 2]);
+    cluster.place("t", &[&[1, 2]]);
     assert_eq!(cluster.run(&UnregisterBroker { broker: NodeId(1) }), Ok(()));
     assert_eq!(state(&cluster).0, 2);
     let again = cluster.run(&UnregisterBroker { broker: NodeId(1) });

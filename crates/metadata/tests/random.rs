@@ -2,7 +2,7 @@
 
 mod cluster;
 
-use cluster::{Cluster, assert_snapshot_is_equal, registration};
+use cluster::{CLUSTER, Cluster, assert_snapshot_is_equal, registration};
 use metadata::decide::{
     AllocateProducerIds, CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders,
     IncrementalAlterConfigs, RegisterBroker, UnregisterBroker,
@@ -86,7 +86,7 @@ fn run(cluster: &mut Cluster, step: Step, incarnation: u8) {
         }
         Step::Restart { broker } => {
             let request = registration(broker, incarnation);
-            cluster.run(&RegisterBroker { request, session_alive: false });
+            cluster.run(&RegisterBroker { request, cluster: CLUSTER, session_alive: false });
         }
         Step::Unregister { broker } => {
             let _ = cluster.run(&UnregisterBroker { broker: NodeId(broker) });

@@ -2,6 +2,7 @@
 
 mod error_code;
 mod id;
+mod instant;
 pub mod java_hash;
 mod uuid;
 
@@ -10,4 +11,5 @@ pub use id::{
     BrokerEpoch, LeaderEpoch, NodeId, Offset, Partition, PartitionEpoch, ProducerEpoch, ProducerId,
     Sequence, TimestampMs,
 };
+pub use instant::Instant;
 pub use uuid::{DirectoryId, ParseUuidError, TopicId, Uuid};

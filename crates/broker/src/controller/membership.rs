@@ -69,8 +69,14 @@ impl Membership {
             )?;
         }
         let Some(broker) = &self.broker else { return Ok(None) };
-        let request = self.broker_request(broker);
-        let reply = state.decide(&RegisterBroker { request, session_alive: false }, now)?;
+        let mut request = self.broker_request(broker);
+        // the only broker: no other replica can have more than what this one kept, so that it
+        // need not be known whether the run before this one ended in order
+        let before = state.replay.latest().cluster().broker(self.node);
+        request.previous_broker_epoch = before.map_or(-1, |before| before.epoch.0);
+        let cluster = &self.cluster_id;
+        let reply =
+            state.decide(&RegisterBroker { request, cluster, session_alive: false }, now)?;
         refuse_unless_none(reply.error_code)?;
         let epoch = BrokerEpoch(reply.broker_epoch);
         self.beat(state, epoch, false, now)?;
@@ -105,6 +111,7 @@ impl Membership {
                     cordoned_log_dirs: Some(Vec::new()),
                     ..BrokerHeartbeatRequest::default()
                 },
+                others_have_seen: true,
             },
             now,
         )?;

@@ -61,7 +61,7 @@ impl Controller<'_> {
     }
 
     /// The directory of a replica that nobody has placed yet: known only where there is no choice.
-    fn default_directory(&self, id: NodeId) -> DirectoryId {
+    pub(super) fn default_directory(&self, id: NodeId) -> DirectoryId {
         match self.image.cluster().broker(id).map(|broker| broker.directories.as_slice()) {
             Some([]) => DIRECTORY_MIGRATING,
             Some([only]) => *only,

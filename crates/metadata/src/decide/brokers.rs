@@ -1,15 +1,11 @@
-//! Brokers register, beat, stop and leave.
+//! Brokers register and leave for good.
 
 use std::collections::BTreeSet;
 
-use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId};
+use types::{BrokerEpoch, ErrorCode, NodeId};
 use wire::Str;
-use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
-use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
-use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
 use wire::broker_registration_request::BrokerRegistrationRequest;
 use wire::broker_registration_response::BrokerRegistrationResponse;
-use wire::record_frame::MetadataRecord;
 use wire::register_broker_record::{BrokerEndpoint, BrokerFeature, RegisterBrokerRecord};
 use wire::unregister_broker_record::UnregisterBrokerRecord;
 
@@ -19,9 +15,6 @@ use crate::features::LevelRange;
 use crate::image::BrokerRegistration;
 use crate::metadata_version::MetadataVersion;
 
-const BECOMES: i8 = 1;
-const CEASES: i8 = -1;
-
 /// Directory ids below this one have a meaning of their own (KIP-858).
 const RESERVED_DIRECTORIES: u128 = 100;
 
@@ -30,15 +23,10 @@ const RESERVED_DIRECTORIES: u128 = 100;
 pub struct RegisterBroker<'a> {
     /// What the broker says of itself.
     pub request: BrokerRegistrationRequest<'a>,
+    /// `cluster.id` of this controller: brokers of other clusters are turned away.
+    pub cluster: &'a str,
     /// Whether an earlier process of the same broker still beats: then this one has to wait.
     pub session_alive: bool,
-}
-
-/// A broker is alive, and says whether it wants in or out.
-#[derive(Debug)]
-pub struct Heartbeat {
-    /// The broker's words.
-    pub request: BrokerHeartbeatRequest,
 }
 
 /// A broker is gone for good.
@@ -62,23 +50,45 @@ impl Command for RegisterBroker<'_> {
             });
         }
         let broker_epoch = same.map_or(controller.next_offset.0, |broker| broker.epoch.0);
-        let mut records = vec![self.record(controller, broker_epoch, same).into()];
-        if known.is_some() && same.is_none() {
-            // the old process left without a word: nothing that it led has a leader
-            records.extend(controller.follow(Availability::Leaving(NodeId(request.broker_id))));
+        let mut records = Vec::new();
+        if same.is_none() {
+            // the old process may have left without a word: nothing that it led has a leader
+            records.extend(controller.follow(self.end_of_previous(controller, known)));
         }
+        records.push(self.record(controller, broker_epoch, same).into());
         let reply = BrokerRegistrationResponse { broker_epoch, ..Default::default() };
         Decision { records, reply }
     }
 }
 
 impl RegisterBroker<'_> {
+    /// A broker that cannot name the epoch in which it stopped has not stopped in order: what it had
+    /// not synced may be lost (KIP-966).
+    fn end_of_previous(
+        &self,
+        controller: &Controller<'_>,
+        known: Option<&BrokerRegistration>,
+    ) -> Availability {
+        let id = NodeId(self.request.broker_id);
+        let stopped = known.is_some_and(|b| b.epoch.0 == self.request.previous_broker_epoch);
+        if stopped || !controller.image.features().eligible_leaders() {
+            Availability::Leaving(id)
+        } else {
+            Availability::Crashed(id)
+        }
+    }
+
     fn check(
         &self,
         controller: &Controller<'_>,
         known: Option<&BrokerRegistration>,
         same: bool,
     ) -> Result<(), Refusal> {
+        if self.request.cluster_id != self.cluster {
+            let (ours, theirs) = (self.cluster, &self.request.cluster_id);
+            let message = format!("Expected cluster ID {ours}, but got cluster ID {theirs}");
+            return Err(Refusal::new(ErrorCode::InconsistentClusterId, message));
+        }
         if known.is_some() && !same && self.session_alive {
             return Err(ErrorCode::DuplicateBrokerRegistration.into());
         }
@@ -87,24 +97,24 @@ impl RegisterBroker<'_> {
             return Err(Refusal::new(ErrorCode::BrokerIdNotRegistered, message));
         }
         self.check_directories(controller)?;
+        self.check_features(controller)
+    }
+
+    /// The broker must know every feature that is finalized, at its level.
+    fn check_features(&self, controller: &Controller<'_>) -> Result<(), Refusal> {
         let ranges = &self.request.features;
         if !ranges.iter().any(|feature| feature.name == MetadataVersion::FEATURE) {
             let message = "Request features do not contain 'metadata.version'";
             return Err(Refusal::new(ErrorCode::InvalidRegistration, message));
         }
+        let finalized = controller.image.features();
         for feature in ranges {
-            let range = LevelRange {
-                min: feature.min_supported_version,
-                max: feature.max_supported_version,
-            };
-            let level = controller.image.features().level(&feature.name);
-            if level != 0 && !range.contains(level) {
-                let message = format!(
-                    "Unable to register because the broker does not support finalized version \
-                     {level} of {}. The broker wants a version between {} and {}, inclusive.",
-                    feature.name, range.min, range.max
-                );
-                return Err(Refusal::new(ErrorCode::UnsupportedVersion, message));
+            let (min, max) = (feature.min_supported_version, feature.max_supported_version);
+            check_level(&feature.name, finalized.level(&feature.name), LevelRange { min, max })?;
+        }
+        for (name, level) in finalized.levels() {
+            if !ranges.iter().any(|feature| feature.name == name) {
+                check_level(name, level, LevelRange { min: 0, max: 0 })?;
             }
         }
         Ok(())
@@ -170,94 +180,6 @@ impl RegisterBroker<'_> {
     }
 }
 
-/// Where a broker is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Fenced,
-    Active,
-    /// It has given up leadership bit by bit and may stop once it leads nothing.
-    Stopping,
-    Stopped,
-}
-
-impl Command for Heartbeat {
-    type Reply = BrokerHeartbeatResponse;
-
-    fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
-        let (id, epoch) = (NodeId(self.request.broker_id), BrokerEpoch(self.request.broker_epoch));
-        let broker = match controller.check_broker_epoch(id, epoch) {
-            Ok(broker) => broker,
-            Err(refusal) => {
-                return Decision::only(BrokerHeartbeatResponse {
-                    error_code: refusal.code.code(),
-                    ..BrokerHeartbeatResponse::default()
-                });
-            }
-        };
-        let (stage, next) = self.stages(controller, broker);
-        let mut records = self.directory_changes(controller, broker);
-        if stage != next {
-            records.extend(controller.enter(broker, next));
-        }
-        let reply = BrokerHeartbeatResponse {
-            is_caught_up: self.request.current_metadata_offset >= broker.epoch.0,
-            is_fenced: matches!(next, Stage::Fenced | Stage::Stopped),
-            should_shut_down: next == Stage::Stopped,
-            ..BrokerHeartbeatResponse::default()
-        };
-        Decision { records, reply }
-    }
-}
-
-impl Heartbeat {
-    fn stages(&self, controller: &Controller<'_>, broker: &BrokerRegistration) -> (Stage, Stage) {
-        let request = &self.request;
-        let stage = match (broker.fenced, broker.in_controlled_shutdown) {
-            (true, _) => Stage::Fenced,
-            (false, false) => Stage::Active,
-            (false, true) => Stage::Stopping,
-        };
-        let caught_up = request.current_metadata_offset >= broker.epoch.0;
-        let next = match stage {
-            Stage::Fenced if request.want_shut_down => Stage::Stopped,
-            // who said goodbye comes back only by registering again
-            Stage::Fenced if broker.in_controlled_shutdown => Stage::Fenced,
-            Stage::Fenced if !request.want_fence && caught_up => Stage::Active,
-            Stage::Active if request.want_fence && request.want_shut_down => Stage::Stopped,
-            Stage::Active if request.want_fence => Stage::Fenced,
-            Stage::Active if request.want_shut_down && controller.leads_any(broker.id) => {
-                Stage::Stopping
-            }
-            Stage::Active if request.want_shut_down => Stage::Stopped,
-            Stage::Stopping if !controller.leads_any(broker.id) => Stage::Stopped,
-            Stage::Fenced | Stage::Active | Stage::Stopping | Stage::Stopped => stage,
-        };
-        (stage, next)
-    }
-
-    /// Directories that failed or were cordoned since the last heartbeat.
-    fn directory_changes(
-        &self,
-        controller: &Controller<'_>,
-        broker: &BrokerRegistration,
-    ) -> Vec<MetadataRecord<'static>> {
-        let release = controller.image.features().metadata_version();
-        let mut records = Vec::new();
-        let online = |dir: &&DirectoryId| !self.request.offline_log_dirs.contains(dir);
-        let log_dirs: Vec<_> = broker.directories.iter().filter(online).copied().collect();
-        if log_dirs != broker.directories && !log_dirs.is_empty() {
-            records.push(change(broker, |record| record.log_dirs = log_dirs));
-        }
-        let cordoned = &self.request.cordoned_log_dirs;
-        let news = cordoned.is_some() && broker.cordoned != *cordoned;
-        if news && release >= MetadataVersion::CORDONED_DIRECTORIES {
-            let cordoned = cordoned.clone();
-            records.push(change(broker, |record| record.cordoned_log_dirs = cordoned));
-        }
-        records
-    }
-}
-
 impl Command for UnregisterBroker {
     type Reply = Result<(), Refusal>;
 
@@ -292,48 +214,18 @@ impl<'a> Controller<'a> {
         }
         Ok(broker)
     }
-
-    fn leads_any(&self, id: NodeId) -> bool {
-        let mut topics = self.image.topics().iter();
-        topics.any(|topic| topic.partitions.values().any(|state| state.leader == id))
-    }
-
-    fn enter(&self, broker: &BrokerRegistration, stage: Stage) -> Vec<MetadataRecord<'static>> {
-        match stage {
-            Stage::Active => {
-                let mut records = vec![change(broker, |record| record.fenced = CEASES)];
-                records.extend(self.follow(Availability::Coming(broker.id)));
-                records
-            }
-            Stage::Stopping => {
-                let stopping = |record: &mut BrokerRegistrationChangeRecord| {
-                    record.in_controlled_shutdown = BECOMES;
-                };
-                let mut records = vec![change(broker, stopping)];
-                records.extend(self.follow(Availability::Leaving(broker.id)));
-                records
-            }
-            Stage::Fenced | Stage::Stopped if broker.fenced => Vec::new(),
-            Stage::Fenced | Stage::Stopped => {
-                let mut records = self.follow(Availability::Leaving(broker.id));
-                records.push(change(broker, |record| record.fenced = BECOMES));
-                records
-            }
-        }
-    }
 }
 
-fn change(
-    broker: &BrokerRegistration,
-    set: impl FnOnce(&mut BrokerRegistrationChangeRecord),
-) -> MetadataRecord<'static> {
-    let mut record = BrokerRegistrationChangeRecord {
-        broker_id: broker.id.0,
-        broker_epoch: broker.epoch.0,
-        ..BrokerRegistrationChangeRecord::default()
-    };
-    set(&mut record);
-    record.into()
+fn check_level(name: &str, level: i16, range: LevelRange) -> Result<(), Refusal> {
+    if range.contains(level) {
+        return Ok(());
+    }
+    let message = format!(
+        "Unable to register because the broker does not support finalized version {level} of \
+         {name}. The broker wants a version between {} and {}, inclusive.",
+        range.min, range.max
+    );
+    Err(Refusal::new(ErrorCode::UnsupportedVersion, message))
 }
 
 fn owned(text: &str) -> Str<'static> {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use types::{ErrorCode, NodeId};
 use wire::elect_leaders_request::ElectLeadersRequest;
 use wire::elect_leaders_response::{ElectLeadersResponse, PartitionResult, ReplicaElectionResult};
-use wire::partition_change_record::PartitionChangeRecord;
 use wire::record_frame::MetadataRecord;
 
-use super::leadership::{Availability, Election};
+use super::partition_change::{Election, PartitionChange};
 use super::refusal::outcome;
 use super::{Command, Controller, Decision, Refusal};
 use crate::image::{PartitionState, Topic};
@@ -109,34 +108,18 @@ impl Controller<'_> {
         if needless {
             return Err(ErrorCode::ElectionNotNeeded.into());
         }
-        let unclean_allowed = kind == Kind::Unclean;
-        let elected = if kind == Kind::Preferred && self.may_lead_cleanly(state) {
-            Election::Clean(state.preferred_leader())
-        } else {
-            self.elect(state, &state.isr, Availability::Settled, unclean_allowed)
+        let mut change = PartitionChange::new(*self, topic, index, state, self.rules_of(topic));
+        change.election = match kind {
+            Kind::Preferred => Election::Preferred,
+            Kind::Unclean => Election::Unclean,
         };
-        let leader = elected.leader();
-        if leader == NodeId::NONE || leader == state.leader {
-            return Err(match kind {
-                Kind::Preferred => ErrorCode::PreferredLeaderNotAvailable.into(),
-                Kind::Unclean => ErrorCode::EligibleLeadersNotAvailable.into(),
-            });
-        }
-        let clean = matches!(elected, Election::Clean(_));
-        let change = PartitionChangeRecord {
-            partition_id: index,
-            topic_id: topic.id,
-            leader: leader.0,
-            isr: (!state.isr.contains(&leader)).then(|| vec![leader.0]),
-            leader_recovery_state: if clean { -1 } else { 1 },
-            ..PartitionChangeRecord::default()
-        };
-        Ok(change.into())
-    }
-
-    fn may_lead_cleanly(&self, state: &PartitionState) -> bool {
-        let preferred = state.preferred_leader();
-        self.image.is_active(preferred) && state.isr.contains(&preferred)
+        change.build().ok_or_else(|| {
+            let error = match kind {
+                Kind::Preferred => ErrorCode::PreferredLeaderNotAvailable,
+                Kind::Unclean => ErrorCode::EligibleLeadersNotAvailable,
+            };
+            error.into()
+        })
     }
 }
 

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use types::{NodeId, ProducerId};
 use wire::record_frame::MetadataRecord;
 
-use super::{
-    BrokerRegistration, ConfigResource, ControllerRegistration, Image, PartitionState, ResourceKind,
-};
+use super::{BrokerRegistration, ConfigResource, ControllerRegistration, Image, ResourceKind};
 use crate::metadata_version::MetadataVersion;
 
 impl Image {
@@ -61,19 +59,8 @@ impl Image {
     fn apply_to_topics(&mut self, record: &MetadataRecord<'_>) {
         match record {
             MetadataRecord::Topic(topic) => self.topics.insert(&topic.name, topic.topic_id),
-            MetadataRecord::Partition(partition) => {
-                if let Some(topic) = self.topics.topic_mut(partition.topic_id) {
-                    let state = Arc::new(PartitionState::from_record(partition));
-                    topic.partitions.insert(partition.partition_id, state);
-                }
-            }
-            MetadataRecord::PartitionChange(change) => {
-                let topic = self.topics.topic_mut(change.topic_id);
-                let partition = topic.and_then(|t| t.partitions.get_mut(&change.partition_id));
-                if let Some(partition) = partition {
-                    Arc::make_mut(partition).change(change);
-                }
-            }
+            MetadataRecord::Partition(partition) => self.topics.set_partition(partition),
+            MetadataRecord::PartitionChange(change) => self.topics.change_partition(change),
             MetadataRecord::RemoveTopic(removed) => {
                 let Some(topic) = self.topics.remove(removed.topic_id) else { return };
                 let resource = ConfigResource::topic(&topic.name);

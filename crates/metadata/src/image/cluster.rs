@@ -8,6 +8,7 @@ use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
 use wire::register_broker_record::RegisterBrokerRecord;
 use wire::register_controller_record::RegisterControllerRecord;
 
+use super::{DIRECTORY_LOST, DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED};
 use crate::features::LevelRange;
 
 /// All nodes that are registered.
@@ -106,6 +107,17 @@ impl BrokerRegistration {
     pub fn takes_replicas(&self) -> bool {
         let Some(cordoned) = &self.cordoned else { return true };
         self.directories.is_empty() || self.directories.iter().any(|dir| !cordoned.contains(dir))
+    }
+
+    /// Whether a replica in that directory can be used: one whose place is not known is.
+    #[must_use]
+    pub fn has_online(&self, directory: DirectoryId) -> bool {
+        match directory {
+            DIRECTORY_UNASSIGNED | DIRECTORY_MIGRATING => true,
+            DIRECTORY_LOST => false,
+            // brokers of before 3.7-IV2 name none
+            known => self.directories.is_empty() || self.directories.contains(&known),
+        }
     }
 
     /// The endpoint of a listener, whose name is compared as it was registered.

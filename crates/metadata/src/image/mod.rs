@@ -9,6 +9,7 @@ mod apply;
 mod changes;
 mod cluster;
 mod configs;
+mod placements;
 mod replay;
 mod rows;
 mod snapshot;
@@ -18,13 +19,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use types::{LeaderEpoch, NodeId, Offset, ProducerId};
+use wire::record_frame::MetadataRecord;
 
 pub use changes::{Changes, TopicChange};
 pub use cluster::{BrokerRegistration, Cluster, ControllerRegistration, Endpoint};
 pub use configs::{ConfigResource, ConfigValues, Configs, ResourceKind};
 pub use replay::Replay;
 pub use rows::{QuotaEntity, QuotaRows, SecurityRows};
-pub use topics::{DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED, PartitionState, Topic, Topics};
+pub use topics::{
+    DIRECTORY_LOST, DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED, PartitionState, Topic, Topics,
+};
 
 use crate::features::Feature;
 use crate::metadata_version::MetadataVersion;
@@ -117,6 +121,13 @@ impl Image {
     #[must_use]
     pub fn partition(&self, topic: &str, index: i32) -> Option<&PartitionState> {
         self.topics.named(topic)?.partitions.get(&index).map(Arc::as_ref)
+    }
+
+    /// The state behind these records too, for decisions in several steps.
+    pub(crate) fn after(&self, records: &[MetadataRecord<'_>]) -> Self {
+        let mut image = self.clone();
+        records.iter().for_each(|record| image.apply(record));
+        image
     }
 
     /// Whether the broker may lead.

@@ -8,10 +8,13 @@ use types::{DirectoryId, LeaderEpoch, NodeId, TopicId, Uuid};
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
 
+use super::placements::Placements;
 use crate::topic_name::collision_form;
 
 /// Directory of a replica before its broker has chosen one.
 pub const DIRECTORY_UNASSIGNED: DirectoryId = Uuid::ZERO;
+/// Directory of a replica whose log is gone with its directory.
+pub const DIRECTORY_LOST: DirectoryId = Uuid::ONE;
 /// Directory of a replica that was placed before directories were recorded (KIP-858).
 pub const DIRECTORY_MIGRATING: DirectoryId = {
     let mut bytes = [0; 16];
@@ -28,6 +31,7 @@ pub struct Topics {
     ids: Arc<BTreeMap<Arc<str>, TopicId>>,
     /// Names with a `.` or `_` by the form in which they collide.
     collisions: Arc<BTreeMap<Box<str>, BTreeSet<Arc<str>>>>,
+    placements: Placements,
 }
 
 /// One topic.
@@ -110,6 +114,19 @@ impl Topics {
         self.collisions.get(&*collision_form(name))?.iter().find(|other| &***other != name)
     }
 
+    /// The partitions with a replica on `broker`, topic by topic.
+    pub fn replicas_on(
+        &self,
+        broker: NodeId,
+    ) -> impl Iterator<Item = (&Arc<Topic>, impl Iterator<Item = (i32, &Arc<PartitionState>)>)>
+    {
+        self.placements.on(broker).filter_map(|(id, indexes)| {
+            let topic = self.by_id.get(&id)?;
+            let state = |index: &i32| Some((*index, topic.partitions.get(index)?));
+            Some((topic, indexes.iter().filter_map(state)))
+        })
+    }
+
     /// Whether both share the same maps, so that nothing can differ.
     pub(super) fn shares_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.by_id, &other.by_id)
@@ -129,6 +146,8 @@ impl Topics {
     pub(super) fn remove(&mut self, id: TopicId) -> Option<Arc<Topic>> {
         let topic = Arc::make_mut(&mut self.by_id).remove(&id)?;
         Arc::make_mut(&mut self.ids).remove(&topic.name);
+        let replicas = topic.partitions.values().flat_map(|state| state.replicas.iter().copied());
+        self.placements.forget(id, replicas);
         if has_collision_chars(&topic.name) {
             let collisions = Arc::make_mut(&mut self.collisions);
             let form = collision_form(&topic.name);
@@ -142,7 +161,31 @@ impl Topics {
         Some(topic)
     }
 
-    pub(super) fn topic_mut(&mut self, id: TopicId) -> Option<&mut Topic> {
+    /// A partition comes into being, or is written anew.
+    pub(super) fn set_partition(&mut self, record: &PartitionRecord) {
+        let (id, index) = (record.topic_id, record.partition_id);
+        let state = Arc::new(PartitionState::from_record(record));
+        let Some(topic) = self.by_id_mut(id) else { return };
+        let replicas = state.replicas.clone();
+        let before = topic.partitions.insert(index, state);
+        let before = before.as_ref().map_or(&[][..], |state| &state.replicas);
+        self.placements.shift(id, index, before, &replicas);
+    }
+
+    /// A partition changes where it is there.
+    pub(super) fn change_partition(&mut self, record: &PartitionChangeRecord) {
+        let (id, index) = (record.topic_id, record.partition_id);
+        let Some(topic) = self.by_id_mut(id) else { return };
+        let Some(state) = topic.partitions.get_mut(&index).map(Arc::make_mut) else { return };
+        let before = state.replicas.clone();
+        state.change(record);
+        if record.replicas.is_some() {
+            let after = state.replicas.clone();
+            self.placements.shift(id, index, &before, &after);
+        }
+    }
+
+    fn by_id_mut(&mut self, id: TopicId) -> Option<&mut Topic> {
         Arc::make_mut(&mut self.by_id).get_mut(&id).map(Arc::make_mut)
     }
 
@@ -161,7 +204,7 @@ impl Topics {
             if !topic.partitions.values().any(|p| with_leaders(p)) {
                 continue;
             }
-            let Some(topic) = self.topic_mut(id) else { continue };
+            let Some(topic) = self.by_id_mut(id) else { continue };
             for partition in topic.partitions.values_mut().filter(|p| with_leaders(p)) {
                 let partition = Arc::make_mut(partition);
                 partition.eligible_leaders = Arc::default();

@@ -2,15 +2,24 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use metadata::decide::{Command, Controller, Heartbeat, RegisterBroker, Settings, record_version};
+use metadata::decide::{
+    Command, Controller, CreateTopics, FenceBroker, Heartbeat, RegisterBroker, Settings,
+    record_version,
+};
 use metadata::image::{Image, Replay};
 use metadata::{MetadataVersion, features};
-use types::{LeaderEpoch, NodeId, Offset, Uuid};
+use types::{BrokerEpoch, LeaderEpoch, NodeId, Offset, Uuid};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
+use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
 use wire::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
+use wire::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::record_frame::MetadataRecord;
 
+/// `cluster.id`.
+pub const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAZg";
 const EPOCH: LeaderEpoch = LeaderEpoch(1);
 
 /// One controller and what it has written.
@@ -52,23 +61,103 @@ impl Cluster {
     /// A broker registers and is let in.
     pub fn join(&mut self, id: i32) {
         let request = registration(id, 1);
-        let reply = self.run(&RegisterBroker { request, session_alive: false });
+        let reply = self.run(&RegisterBroker { request, cluster: CLUSTER, session_alive: false });
         assert_eq!(reply.error_code, 0);
         self.beat(id, false, false);
     }
 
     pub fn beat(&mut self, id: i32, want_fence: bool, want_shut_down: bool) {
-        let reply = self.run(&Heartbeat {
-            request: BrokerHeartbeatRequest {
-                broker_id: id,
-                broker_epoch: self.epoch(id),
-                current_metadata_offset: i64::MAX,
-                want_fence,
-                want_shut_down,
-                ..BrokerHeartbeatRequest::default()
-            },
+        let reply = self.beat_with(id, true, |request| {
+            request.want_fence = want_fence;
+            request.want_shut_down = want_shut_down;
         });
         assert_eq!(reply.error_code, 0);
+    }
+
+    /// A heartbeat that says more than whether the broker wants in or out.
+    pub fn beat_with(
+        &mut self,
+        id: i32,
+        others_have_seen: bool,
+        change: impl FnOnce(&mut BrokerHeartbeatRequest),
+    ) -> BrokerHeartbeatResponse {
+        let mut request = BrokerHeartbeatRequest {
+            broker_id: id,
+            broker_epoch: self.epoch(id),
+            current_metadata_offset: i64::MAX,
+            ..BrokerHeartbeatRequest::default()
+        };
+        change(&mut request);
+        self.run(&Heartbeat { request, others_have_seen })
+    }
+
+    /// A broker's session is over.
+    pub fn fence(&mut self, id: i32) {
+        let epoch = BrokerEpoch(self.epoch(id));
+        assert!(self.run(&FenceBroker { broker: NodeId(id), epoch }), "it was in service");
+    }
+
+    /// A topic whose partitions have these replicas.
+    pub fn place(&mut self, name: &'static str, lists: &[&[i32]]) {
+        self.place_with(name, lists, &[]);
+    }
+
+    /// The same, with configs.
+    pub fn place_with(
+        &mut self,
+        name: &'static str,
+        lists: &[&[i32]],
+        configs: &[(&'static str, &'static str)],
+    ) {
+        let assignments = (0..).zip(lists).map(|(partition_index, brokers)| {
+            CreatableReplicaAssignment { partition_index, broker_ids: brokers.to_vec() }
+        });
+        let topic = CreatableTopic {
+            name: name.into(),
+            num_partitions: -1,
+            replication_factor: -1,
+            assignments: assignments.collect(),
+            configs: configs
+                .iter()
+                .map(|(name, value)| CreatableTopicConfig {
+                    name: (*name).into(),
+                    value: Some((*value).into()),
+                })
+                .collect(),
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+        assert_eq!(self.run(&CreateTopics(request)).topics[0].error_code, 0);
+    }
+
+    /// Leader and epoch, ISR, and what else is not empty: `2@1 isr 2,3 eligible 1 last 1`.
+    pub fn show(&self, topic: &str, index: i32) -> String {
+        let state = self.image().partition(topic, index).expect("created");
+        let ids = |nodes: &[NodeId]| {
+            nodes.iter().map(|node| node.0.to_string()).collect::<Vec<_>>().join(",")
+        };
+        let leader = (state.leader != NodeId::NONE).then_some(state.leader);
+        let leader = leader.map_or("none".to_owned(), |leader| leader.to_string());
+        let mut shown = format!("{leader}@{} isr {}", state.leader_epoch, ids(&state.isr));
+        for (name, nodes) in [
+            ("eligible", &state.eligible_leaders),
+            ("last", &state.last_known_leaders),
+            ("adding", &state.adding),
+            ("removing", &state.removing),
+        ] {
+            if !nodes.is_empty() {
+                shown.push_str(&format!(" {name} {}", ids(nodes)));
+            }
+        }
+        if state.recovering {
+            shown.push_str(" recovering");
+        }
+        shown
+    }
+
+    /// The replicas of a partition.
+    pub fn replicas(&self, topic: &str, index: i32) -> Vec<i32> {
+        let state = self.image().partition(topic, index).expect("created");
+        state.replicas.iter().map(|node| node.0).collect()
     }
 
     pub fn epoch(&self, id: i32) -> i64 {
@@ -125,7 +214,7 @@ pub fn registration(id: i32, incarnation: u8) -> BrokerRegistrationRequest<'stat
     let byte = u8::try_from(id).expect("a small id");
     BrokerRegistrationRequest {
         broker_id: id,
-        cluster_id: "AAAAAAAAAAAAAAAAAAAAZg".into(),
+        cluster_id: CLUSTER.into(),
         incarnation_id: Uuid([incarnation; 16]),
         listeners: vec![Listener {
             name: "PLAINTEXT".into(),

@@ -1,0 +1,117 @@
+//! When each broker was last heard of, and what it has seen: the controller's memory of heartbeats.
+//!
+//! None of it is in the log. A controller that takes over gives every broker a whole session
+//! ([`Sessions::take_over`]); what it does not know counts as not seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use types::{BrokerEpoch, Instant, NodeId};
+
+use crate::image::Cluster;
+
+/// A broker's run whose session is over, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BrokerRun {
+    /// The broker's id.
+    pub broker: NodeId,
+    /// Which of its runs it is.
+    pub epoch: BrokerEpoch,
+}
+
+/// The brokers' sessions (`broker.session.timeout.ms`).
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    timeout_ms: i32,
+    brokers: BTreeMap<NodeId, Session>,
+    ends: BTreeSet<(Instant, NodeId)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    epoch: BrokerEpoch,
+    ends_at: Instant,
+    /// How far the broker has read the metadata log; -1 where it has not said.
+    metadata_offset: i64,
+    /// Offset of the last record by which it gave up leadership.
+    gave_up_at: Option<i64>,
+}
+
+impl Sessions {
+    /// No broker has been heard of.
+    #[must_use]
+    pub fn new(timeout_ms: i32) -> Self {
+        Self { timeout_ms, brokers: BTreeMap::new(), ends: BTreeSet::new() }
+    }
+
+    /// Starts anew with every broker of the cluster that is in service.
+    pub fn take_over(&mut self, now: Instant, cluster: &Cluster) {
+        self.brokers.clear();
+        self.ends.clear();
+        for broker in cluster.brokers.values().filter(|broker| !broker.fenced) {
+            self.hear(now, BrokerRun { broker: broker.id, epoch: broker.epoch }, -1);
+        }
+    }
+
+    /// A broker has registered, or beaten at this offset of the metadata log (-1: not known).
+    pub fn hear(&mut self, now: Instant, run: BrokerRun, metadata_offset: i64) {
+        let before = self.forget(run.broker);
+        let gave_up_at = before.filter(|b| b.epoch == run.epoch).and_then(|b| b.gave_up_at);
+        let ends_at = now.plus_ms(self.timeout_ms);
+        let session = Session { epoch: run.epoch, ends_at, metadata_offset, gave_up_at };
+        self.brokers.insert(run.broker, session);
+        self.ends.insert((ends_at, run.broker));
+    }
+
+    /// The broker has begun its controlled shutdown: the last record of that stands at `offset`.
+    pub fn gave_up(&mut self, broker: NodeId, offset: i64) {
+        if let Some(session) = self.brokers.get_mut(&broker) {
+            session.gave_up_at.get_or_insert(offset);
+        }
+    }
+
+    /// Whether every active broker has read the records by which this one gave up leadership: from
+    /// then on no client is sent to it.
+    #[must_use]
+    pub fn all_have_seen(&self, cluster: &Cluster, broker: NodeId) -> bool {
+        let Some(last) = self.brokers.get(&broker).and_then(|session| session.gave_up_at) else {
+            return false;
+        };
+        let others = cluster.brokers.values().filter(|b| b.is_active() && b.id != broker);
+        others
+            .map(|other| self.brokers.get(&other.id))
+            .all(|session| session.is_some_and(|session| session.metadata_offset >= last))
+    }
+
+    /// Whether that run of the broker is alive, so that another process must wait.
+    #[must_use]
+    pub fn is_alive(&self, now: Instant, run: BrokerRun) -> bool {
+        let session = self.brokers.get(&run.broker);
+        session.is_some_and(|session| session.epoch == run.epoch && session.ends_at > now)
+    }
+
+    /// The broker's process is known to be gone: its session ends now.
+    pub fn end(&mut self, broker: NodeId) -> Option<BrokerRun> {
+        self.forget(broker).map(|session| BrokerRun { broker, epoch: session.epoch })
+    }
+
+    /// When the next session ends, if nothing is heard before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.ends.first().map(|(at, _)| *at)
+    }
+
+    /// A session that is over, the earliest first; each is given out once.
+    pub fn expire(&mut self, now: Instant) -> Option<BrokerRun> {
+        let (at, broker) = *self.ends.first()?;
+        if at > now {
+            return None;
+        }
+        self.end(broker)
+    }
+
+    fn forget(&mut self, broker: NodeId) -> Option<Session> {
+        let session = self.brokers.remove(&broker)?;
+        self.ends.remove(&(session.ends_at, broker));
+        Some(session)
+    }
+}
