@@ -8,7 +8,7 @@ use wire::elect_leaders_request::ElectLeadersRequest;
 use wire::elect_leaders_response::{ElectLeadersResponse, PartitionResult, ReplicaElectionResult};
 use wire::record_frame::MetadataRecord;
 
-use super::partition_change::{Election, PartitionChange};
+use super::partition_change::Election;
 use super::refusal::outcome;
 use super::{Command, Controller, Decision, Refusal};
 use crate::image::{PartitionState, Topic};
@@ -108,12 +108,11 @@ impl Controller<'_> {
         if needless {
             return Err(ErrorCode::ElectionNotNeeded.into());
         }
-        let mut change = PartitionChange::new(*self, topic, index, state, self.rules_of(topic));
-        change.election = match kind {
+        let election = match kind {
             Kind::Preferred => Election::Preferred,
             Kind::Unclean => Election::Unclean,
         };
-        change.build().ok_or_else(|| {
+        self.elected(topic, index, state, election).ok_or_else(|| {
             let error = match kind {
                 Kind::Preferred => ErrorCode::PreferredLeaderNotAvailable,
                 Kind::Unclean => ErrorCode::EligibleLeadersNotAvailable,

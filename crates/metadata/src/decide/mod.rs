@@ -2,7 +2,10 @@
 //!
 //! Deciding changes nothing. The shell writes the records, applies them, and only then answers.
 
+mod alter_partition;
+mod assign_directories;
 mod assignment;
+mod balance_leaders;
 mod brokers;
 mod config_rules;
 mod configs;
@@ -15,6 +18,7 @@ mod heartbeat;
 mod leadership;
 mod partition_change;
 mod producer_ids;
+mod reassignments;
 mod record_version;
 mod refusal;
 mod update_features;
@@ -22,6 +26,9 @@ mod update_features;
 use types::{NodeId, Offset, TopicId, Uuid};
 use wire::record_frame::MetadataRecord;
 
+pub use alter_partition::AlterPartition;
+pub use assign_directories::AssignReplicasToDirs;
+pub use balance_leaders::{BalanceLeaders, ELECTIONS_PER_DECISION_MAX, ElectUncleanLeaders};
 pub use brokers::{RegisterBroker, UnregisterBroker};
 pub use configs::{AlterConfigs, IncrementalAlterConfigs};
 pub use controllers::{RegisterController, UnregisterController};
@@ -31,6 +38,7 @@ pub use delete_topics::DeleteTopics;
 pub use elect_leaders::ElectLeaders;
 pub use heartbeat::{FenceBroker, Heartbeat};
 pub use producer_ids::{AllocateProducerIds, PRODUCER_ID_BLOCK};
+pub use reassignments::{AlterPartitionReassignments, list_reassignments};
 pub use record_version::record_version;
 pub use refusal::Refusal;
 pub use update_features::UpdateFeatures;

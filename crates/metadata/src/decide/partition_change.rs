@@ -69,6 +69,11 @@ impl<'a> PartitionChange<'a> {
         }
     }
 
+    /// No replica that may lack records can lead, whatever the topic's configs say.
+    pub(super) fn forbid_unclean(&mut self) {
+        self.election = Election::Clean;
+    }
+
     /// Brings the target to its end and says what differs; nothing where nothing does.
     pub(super) fn build(mut self) -> Option<MetadataRecord<'static>> {
         self.complete_reassignment();

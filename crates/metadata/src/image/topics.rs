@@ -7,6 +7,7 @@ use std::sync::Arc;
 use types::{DirectoryId, LeaderEpoch, NodeId, TopicId, Uuid};
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
+use wire::record_frame::MetadataRecord;
 
 use super::placements::Placements;
 use crate::topic_name::collision_form;
@@ -283,6 +284,21 @@ impl PartitionState {
             self.recovering = record.leader_recovery_state != 0;
         }
         self.partition_epoch += 1;
+    }
+
+    /// The state behind a record of a decision.
+    pub(crate) fn after(&self, record: &MetadataRecord<'_>) -> Self {
+        let mut state = self.clone();
+        if let MetadataRecord::PartitionChange(change) = record {
+            state.change(change);
+        }
+        state
+    }
+
+    /// Whether replicas are on their way to other brokers.
+    #[must_use]
+    pub fn is_reassigning(&self) -> bool {
+        !self.adding.is_empty() || !self.removing.is_empty()
     }
 
     /// The replica that should lead when all are in sync.
