@@ -110,7 +110,7 @@ async fn a_file_cut_or_garbled_while_down_costs_its_end_and_no_more() {
             produce(&mut client, batch(&[text])).await;
         }
         let server = server
-            .restart_after(|folder| {
+            .restart_after(&[], |folder| {
                 let path = segment(folder);
                 let bytes = std::fs::read(&path).expect("the segment");
                 std::fs::write(&path, damage(bytes)).expect("the damaged segment");
@@ -126,4 +126,27 @@ async fn a_file_cut_or_garbled_while_down_costs_its_end_and_no_more() {
         assert_eq!(next.base_offset, i64::try_from(left).expect("few"), "{what}");
         server.stop().await;
     }
+}
+
+/// As if the topic had been made anew while its old folder was still there.
+fn give_folder_to_another_topic(data: &Path) {
+    let path = data.join(format!("{TOPIC}-0")).join("partition.metadata");
+    std::fs::write(path, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAABQ\n").expect("written");
+}
+
+#[tokio::test]
+async fn a_folder_of_an_older_topic_of_the_name_goes_while_the_server_runs() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    client.auto_create(TOPIC).await;
+    produce(&mut client, batch(&["of another topic"])).await;
+    let at_once = [("log.segment.delete.delay.ms", "0")];
+    let server = server.restart_after(&at_once, give_folder_to_another_topic).await;
+    let mut client = server.connect().await;
+    assert_eq!(produce(&mut client, batch(&["mine"])).await.base_offset, 0);
+    while folders_of_topic(server.folder()) != [format!("{TOPIC}-0")] {
+        fetch(&mut client, 0).await;
+    }
+    assert_eq!(values(&fetch(&mut client, 0).await.records), [(0, "mine".to_owned())]);
+    server.stop().await;
 }

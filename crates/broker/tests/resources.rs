@@ -2,13 +2,11 @@
 
 mod common;
 
-use common::records::{TOPIC, batch, fetch, produce, values};
+use common::records::{TOPIC, batch, produce};
 use common::{Server, settings_in};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
-use types::ErrorCode;
 use wire::ApiVersionsRequest;
 
 /// Both ends of each connection are in this process; the rest is for everything else.
@@ -65,58 +63,6 @@ async fn ten_thousand_idle_connections_cost_little_and_disturb_nobody() {
     assert_eq!(produce(&mut client, batch(&["a"])).await.error_code, 0);
     drop(connections);
     server.stop().await;
-}
-
-/// A small file system that goes with the test.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// `None` where this user may not mount.
-    fn mount(bytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let size = format!("size={bytes}");
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(folder.path())
-            .output();
-        match mount {
-            Ok(output) if output.status.success() => Some(Self(folder)),
-            _ => None,
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_refuses_producers_and_recovers_by_itself() {
-    let Some(disk) = SmallDisk::mount(8 << 20) else {
-        eprintln!("skipped: this user may not mount a tmpfs");
-        return;
-    };
-    let ballast = disk.0.path().join("ballast");
-    let settings = settings_in(&disk.0.path().join("data"), &[]);
-    let server = broker::Broker::start(settings).await.expect("the server starts");
-    let address = server.address(common::LISTENER).expect("the listener is open");
-    let mut client = common::Client::connect(address).await;
-    client.auto_create(TOPIC).await;
-    assert_eq!(produce(&mut client, batch(&["before"])).await.error_code, 0);
-    let chunk = vec![0; 64 * 1024];
-    let mut file = std::fs::File::create(&ballast).expect("a file");
-    while file.write_all(&chunk).is_ok() {}
-    let large = "x".repeat(200_000);
-    let refused = ErrorCode::from_wire(produce(&mut client, batch(&[&large])).await.error_code);
-    assert!(refused.is_retriable(), "{refused:?}");
-    assert_eq!(values(&fetch(&mut client, 0).await.records).len(), 1, "consumers go on");
-    std::fs::remove_file(&ballast).expect("room is back");
-    drop(file);
-    assert_eq!(produce(&mut client, batch(&[&large])).await.base_offset, 1);
-    assert_eq!(values(&fetch(&mut client, 0).await.records).len(), 2);
-    server.shutdown().await;
 }
 
 #[tokio::test]

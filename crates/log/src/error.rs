@@ -48,6 +48,12 @@ pub struct StorageError {
 }
 
 impl LogError {
+    /// Whether a read inside [`crate::without_waiting`] would have waited: do it where it may.
+    #[must_use]
+    pub fn would_wait(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.source.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// The code that a client reads; both disk errors are retriable ones.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {

@@ -20,7 +20,7 @@ pub use config::LogConfig;
 pub use directory::{Folder, LogDir, MetaProperties};
 pub use disk::{
     Access, Disk, DiskFile, Entry, MemDisk, MemFile, Outage, RealDisk, RealFile, Space, Stat,
-    Survival,
+    Survival, without_waiting,
 };
 pub use epochs::{EpochEnd, EpochStart};
 pub use error::{LogError, StorageError};

@@ -110,12 +110,12 @@ struct Round {
 impl Round {
     fn run(self) {
         let start = Instant::now();
-        let mut removals = Removals::leftovers(&self.partitions);
+        let mut removals = Removals::default();
         let mut checkpoint_at = start + self.intervals.checkpoint;
         let mut retention_at = start + self.intervals.retention_delay.min(self.intervals.retention);
         while let Some(deleted) = self.chores.next(self.intervals.tick) {
-            removals.put_aside(deleted);
-            removals.remove_due(now());
+            removal::put_aside(deleted);
+            removals.remove_due(&self.partitions, now());
             let partitions = self.partitions.all();
             flush::flush_due(&partitions);
             let at = Instant::now();

@@ -1,10 +1,10 @@
 //! One pass over the partitions of a fetch: what each may read, within the request's budget.
 
 use super::Followed;
-use crate::partition::{EndsSeen, Leader, Partition, Partitions};
+use crate::partition::{EndsSeen, Leader, LogGuard, Partition, Partitions};
 use log::{AbortedTxn, EpochEnd, LogError, RealFile, Slice};
 use std::sync::Arc;
-use types::{ErrorCode, LeaderEpoch, NodeId};
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 
 /// What a client may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,52 @@ impl From<LogError> for Refused {
     }
 }
 
+/// What to look up in a log.
+#[derive(Clone, Copy)]
+struct Stretch {
+    from: Offset,
+    bytes_max: u32,
+    upper: Offset,
+    takes_one: bool,
+}
+
+type Found = (Option<Slice<RealFile>>, Option<Vec<AbortedTxn>>);
+
+impl Stretch {
+    fn find(self, log: &mut LogGuard<'_>, with_aborted: bool) -> Result<Found, LogError> {
+        let Self { from, bytes_max, upper, takes_one } = self;
+        let slice = log.read(from, bytes_max, upper, takes_one)?;
+        let aborted = match (&slice, with_aborted) {
+            (Some(_), true) => Some(log.aborted_transactions(from, upper)?),
+            (None, true) => Some(Vec::new()),
+            (_, false) => None,
+        };
+        Ok((slice, aborted))
+    }
+}
+
+/// Looks into indexes and batch headers: at once where they are in memory, else on a thread that
+/// may wait for the disk.
+async fn look_up(
+    partition: &Arc<Partition>,
+    stretch: Stretch,
+    with_aborted: bool,
+) -> Result<Found, Refused> {
+    let at_once = {
+        let mut log = partition.log().await?;
+        log::without_waiting(|| stretch.find(&mut log, with_aborted))
+    };
+    match at_once {
+        Err(error) if error.would_wait() => {}
+        found => return Ok(found?),
+    }
+    let opened = Arc::clone(partition);
+    let found = partition.directory().pool.run(move || -> Result<Found, Refused> {
+        Ok(stretch.find(&mut opened.open()?, with_aborted)?)
+    });
+    found.await.unwrap_or(Err(ErrorCode::KafkaStorageError.into()))
+}
+
 async fn try_read(
     partitions: &Partitions,
     followed: &mut Followed,
@@ -125,13 +171,8 @@ async fn try_read(
     }
     let partition_max = usize::try_from(followed.bytes_max).unwrap_or(0);
     let bytes_max = u32::try_from(partition_max.min(budget.bytes_left)).unwrap_or(u32::MAX);
-    let mut log = partition.log().await?;
-    let slice = log.read(from, bytes_max, upper, budget.is_untouched)?;
-    let aborted = match (&slice, want.committed_only) {
-        (Some(_), true) => Some(log.aborted_transactions(from, upper)?),
-        (None, true) => no_aborted,
-        (_, false) => None,
-    };
+    let stretch = Stretch { from, bytes_max, upper, takes_one: budget.is_untouched };
+    let (slice, aborted) = look_up(&partition, stretch, want.committed_only).await?;
     if let Some(slice) = &slice {
         budget.bytes_left = budget.bytes_left.saturating_sub(bytes_of(slice));
         budget.is_untouched = false;

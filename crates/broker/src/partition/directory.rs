@@ -7,7 +7,7 @@ use log::{
 };
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use types::{DirectoryId, Partition, TimestampMs, TopicId, Uuid};
 
@@ -23,8 +23,15 @@ pub(crate) struct LogDirectory {
     files: RwLock<Option<LogDir<RealDisk>>>,
     /// Which partitions had a folder at the start.
     found: HashMap<Box<str>, HashSet<i32>>,
-    /// Folders that an earlier run had retired.
-    pub leftovers: Vec<PathBuf>,
+    /// Folders that are no partition's any more and wait to be removed.
+    aside: Mutex<Vec<Aside>>,
+}
+
+/// A retired partition folder, and when nobody reads from it any more.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    pub path: PathBuf,
+    pub due: TimestampMs,
 }
 
 impl LogDirectory {
@@ -34,7 +41,9 @@ impl LogDirectory {
     /// When it cannot be listed.
     pub(crate) fn new(id: DirectoryId, files: LogDir<RealDisk>) -> Result<Self, StorageError> {
         let mut found: HashMap<Box<str>, HashSet<i32>> = HashMap::new();
-        let mut leftovers = Vec::new();
+        // put aside by an earlier run: whoever read from it has gone
+        let due = now();
+        let mut aside = Vec::new();
         for folder in files.folders()? {
             match folder.name.state {
                 FolderState::Live => {
@@ -42,13 +51,14 @@ impl LogDirectory {
                     indexes.insert(folder.name.partition.0);
                 }
                 FolderState::Deleted | FolderState::Future | FolderState::Stray => {
-                    leftovers.push(folder.path);
+                    aside.push(Aside { path: folder.path, due });
                 }
             }
         }
         let path = files.path().to_owned();
         let files = RwLock::new(Some(files));
-        Ok(Self { id, path, pool: BlockingPool::default(), files, found, leftovers })
+        let (pool, aside) = (BlockingPool::default(), Mutex::new(aside));
+        Ok(Self { id, path, pool, files, found, aside })
     }
 
     /// Whether the directory had the partition's folder when the broker started.
@@ -71,7 +81,8 @@ impl LogDirectory {
             if folder.is_dir() {
                 match files.topic_id(topic, index)? {
                     Some(found) if found != id => {
-                        files.retire_log(topic, index, unique(found, index))?;
+                        let path = files.retire_log(topic, index, unique(found, index))?;
+                        self.put_aside(path, config.file_delete_delay_ms);
                     }
                     Some(_) => return files.open_log(topic, index, config, now()),
                     None => {
@@ -84,23 +95,44 @@ impl LogDirectory {
         })
     }
 
-    /// Puts a deleted partition's folder aside; `None` where it has none. Remove what is returned
-    /// with [`Self::remove`] when readers have had time to finish.
+    /// Puts a deleted partition's folder aside, if it has one, until readers have had `delay_ms` to
+    /// finish.
     pub(crate) fn retire(
         &self,
         topic: &str,
         id: TopicId,
         index: i32,
-    ) -> Result<Option<PathBuf>, LogError> {
+        delay_ms: i64,
+    ) -> Result<(), LogError> {
         let index = Partition(index);
         self.with_files(|files| {
             let folder = files.path().join(log::FolderName::live(topic, index));
             // A topic that was made anew may have the name, and the folder, by now.
             if !folder.is_dir() || files.topic_id(topic, index)?.is_some_and(|found| found != id) {
-                return Ok(None);
+                return Ok(());
             }
-            Ok(Some(files.retire_log(topic, index, unique(id, index))?))
+            let path = files.retire_log(topic, index, unique(id, index))?;
+            self.put_aside(path, delay_ms);
+            Ok(())
         })
+    }
+
+    fn put_aside(&self, path: PathBuf, delay_ms: i64) {
+        let due = TimestampMs(now().0.saturating_add(delay_ms));
+        self.aside().push(Aside { path, due });
+    }
+
+    /// The folders whose time has come; those that cannot be removed are to be brought back.
+    pub(crate) fn take_due(&self, now: TimestampMs) -> Vec<Aside> {
+        self.aside().extract_if(.., |aside| aside.due <= now).collect()
+    }
+
+    pub(crate) fn bring_back(&self, aside: Aside) {
+        self.aside().push(aside);
+    }
+
+    fn aside(&self) -> MutexGuard<'_, Vec<Aside>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn remove(&self, folder: &Path) -> Result<(), LogError> {

@@ -78,20 +78,21 @@ impl Server {
     }
 
     /// Stops, changes what lies on disk, and starts on it.
-    pub async fn restart_after(mut self, change: impl FnOnce(&Path)) -> Self {
+    pub async fn restart_after(
+        mut self,
+        properties: &[(&str, &str)],
+        change: impl FnOnce(&Path),
+    ) -> Self {
         self.running.take().expect("it runs").shutdown().await;
         change(self.folder.path());
-        let settings = settings_in(self.folder.path(), &[]);
+        let settings = settings_in(self.folder.path(), properties);
         self.running = Some(Broker::start(settings).await.expect("the server starts again"));
         self
     }
 
     /// Stops, and starts on the same directory.
-    pub async fn restart(mut self, properties: &[(&str, &str)]) -> Self {
-        self.running.take().expect("it runs").shutdown().await;
-        let settings = settings_in(self.folder.path(), properties);
-        self.running = Some(Broker::start(settings).await.expect("the server starts again"));
-        self
+    pub async fn restart(self, properties: &[(&str, &str)]) -> Self {
+        self.restart_after(properties, |_| {}).await
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use types::TimestampMs;
 
 pub use mem::{MemDisk, MemFile, Outage, Survival};
-pub use real::{RealDisk, RealFile};
+pub use real::{RealDisk, RealFile, without_waiting};
 
 /// A file system as a log uses it. Everything is synchronous; a path is absolute or relative as the
 /// caller likes.

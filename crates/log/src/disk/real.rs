@@ -1,13 +1,15 @@
 //! The disk of the machine: thin calls to the system, one each.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use rustix::fs::{FlockOperation, fcntl_lock, flock};
+use rustix::io::{Errno, ReadWriteFlags};
 use types::TimestampMs;
 
 use super::{Access, Disk, DiskFile, Entry, Space, Stat};
@@ -15,6 +17,24 @@ use super::{Access, Disk, DiskFile, Entry, Space, Stat};
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
+
+thread_local! {
+    static MAY_WAIT: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Runs `work`, in which a read of pages that are not in memory fails with `WouldBlock` where it
+/// would wait for the disk. File systems that cannot tell are read as ever.
+pub fn without_waiting<T>(work: impl FnOnce() -> T) -> T {
+    /// Puts back what held before, also if `work` panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            MAY_WAIT.set(self.0);
+        }
+    }
+    let _before = Before(MAY_WAIT.replace(false));
+    work()
+}
 
 /// A file of the machine; [`AsFd`] gives what `sendfile` wants.
 #[derive(Debug)]
@@ -102,7 +122,12 @@ impl Disk for RealDisk {
 impl DiskFile for RealFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         loop {
-            match self.0.read_at(buffer, position) {
+            let read = if MAY_WAIT.get() {
+                self.0.read_at(buffer, position)
+            } else {
+                self.read_at_once(buffer, position)
+            };
+            match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => return outcome,
             }
@@ -139,9 +164,37 @@ impl DiskFile for RealFile {
     }
 }
 
+impl RealFile {
+    fn read_at_once(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut target = [IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(&self.0, &mut target, position, ReadWriteFlags::NOWAIT) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.0.read_at(buffer, position),
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cold_pages_are_told_from_warm_ones() {
+        use rustix::fs::{Advice, fadvise};
+        let folder = tempfile::tempdir().unwrap();
+        let file = RealDisk.open(&folder.path().join("f"), Access::Create).unwrap();
+        file.write_at(&[7; 4096], b"", 0).unwrap();
+        file.sync().unwrap();
+        let mut buffer = [0; 100];
+        assert_eq!(without_waiting(|| file.read_at(&mut buffer, 0)).unwrap(), 100);
+        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+        match without_waiting(|| file.read_at(&mut buffer, 0)) {
+            Ok(_) => eprintln!("skipped: this file system keeps its pages, or cannot tell"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+        assert_eq!(file.read_at(&mut buffer, 0).unwrap(), 100, "whoever waits gets them");
+        assert_eq!(buffer, [7; 100]);
+    }
 
     #[test]
     fn head_and_body_stand_one_after_the_other() {
