@@ -4,10 +4,10 @@ use crate::background::{Chores, Housekeeper, Intervals, close_logs};
 use crate::controller::{
     BrokerMembership, Controller, ControllerError, ControllerSettings, Membership,
 };
-use crate::effects;
+use crate::effects::Effects;
 use crate::fetch::Sessions;
 use crate::groups::{GroupSettings, Groups};
-use crate::net::{self, BoundListener, ListenError, ListenerKind, Reactors};
+use crate::net::{self, Admission, BoundListener, ListenError, ListenerKind, Reactors};
 use crate::node::Node;
 use crate::partition::Partitions;
 use crate::producer_ids::ProducerIds;
@@ -109,7 +109,13 @@ impl Broker {
         let group_settings = GroupSettings::new(&settings.config);
         let groups = Groups::new(group_settings, Arc::clone(&partitions), stopping.clone());
         let groups = Arc::new(groups);
-        let controller = start_controller(controller, &settings, &partitions, &chores, &groups)?;
+        let admission = Admission::new(settings.network.connection_limits.clone());
+        let effects = Effects {
+            settings: Arc::clone(&settings),
+            partitions: Arc::clone(&partitions),
+            admission: Arc::clone(&admission),
+        };
+        let controller = start_controller(controller, effects, &chores, &groups)?;
         let fetch_sessions = Sessions::new(settings.fetch.sessions_max);
         let node = Arc::new(Node {
             settings,
@@ -129,9 +135,9 @@ impl Broker {
         let http = start_http(&node).await?;
         let reactors = Reactors::start(&node, node.settings.network.reactors);
         let reactors = Arc::new(reactors.map_err(StartError::Threads)?);
-        let limits = node.settings.network.connection_limits.clone();
         let bound = with_kinds(bound, &node.settings);
-        let accept = net::accept_all(bound, Arc::clone(&reactors), limits, node.stopping.clone());
+        let accept =
+            net::accept_all(bound, Arc::clone(&reactors), admission, node.stopping.clone());
         let accepting = tokio::spawn(accept);
         let coordinating = tokio::spawn(async move { groups.run().await });
         node.ready.store(true, Ordering::Release);
@@ -142,15 +148,13 @@ impl Broker {
 /// Starts the controller; every image that it publishes is put into effect before it is answered.
 fn start_controller(
     controller: ControllerSettings,
-    settings: &Arc<Settings>,
-    partitions: &Arc<Partitions>,
+    effects: Effects,
     chores: &Arc<Chores>,
     groups: &Arc<Groups>,
 ) -> Result<Controller, ControllerError> {
-    let (settings, partitions, chores, groups) =
-        (Arc::clone(settings), Arc::clone(partitions), Arc::clone(chores), Arc::clone(groups));
+    let (chores, groups) = (Arc::clone(chores), Arc::clone(groups));
     let listener = move |old: &Image, new: &Arc<Image>| {
-        let deleted = effects::apply(&partitions, &settings, old, new);
+        let deleted = effects.apply(old, new);
         groups.forget_topics(deleted.iter().map(|partition| &*partition.topic));
         chores.remove(deleted);
     };

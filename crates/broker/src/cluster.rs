@@ -3,7 +3,9 @@
 use crate::dispatch::RequestContext;
 use crate::partition::{Leader, TopicRules};
 use crate::settings::Settings;
-use metadata::config::{Assignments, BrokerLayers, Entry, TopicConfig, UNSET, describe_topic};
+use metadata::config::{
+    Assignments, BROKER, BrokerLayers, Entry, TopicConfig, UNSET, describe_topic,
+};
 use metadata::image::{ConfigResource, Image, ResourceKind};
 use types::NodeId;
 
@@ -42,9 +44,11 @@ impl RequestContext<'_> {
 /// What a topic's configs are on this broker, from every layer.
 pub(crate) fn topic_rules(image: &Image, settings: &Settings, topic: &str) -> TopicRules {
     let own = image.configs().of(&ConfigResource::topic(topic)).unwrap_or(UNSET);
-    match TopicConfig::resolve(own, broker_layers(image, settings)) {
+    let layers = broker_layers(image, settings);
+    match TopicConfig::resolve(own, layers) {
         Ok(config) => {
-            let expiration = settings.config.value("producer.id.expiration.ms").as_i64();
+            let key = BROKER.get("producer.id.expiration.ms");
+            let expiration = key.and_then(|key| layers.value(key).ok()?.as_i64());
             TopicRules::new(&config, expiration.unwrap_or(i64::MAX))
         }
         Err(error) => {

@@ -1,10 +1,9 @@
 //! From a properties file to the server's settings; what this build cannot keep safe is refused.
 
-use crate::net::{ConnectionLimits, ListenerSettings, SocketSettings};
+use crate::connection_limits::connection_limits;
+use crate::net::{ListenerSettings, SocketSettings};
 use crate::settings::{FetchSettings, NetworkSettings, Settings};
-use metadata::config::{ConfigError, ConfigValue, Endpoint, SecurityProtocol, ServerConfig};
-use std::collections::HashMap;
-use std::net::{IpAddr, ToSocketAddrs};
+use metadata::config::{BrokerLayers, ConfigError, Endpoint, SecurityProtocol, ServerConfig};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ impl Settings {
         let network = NetworkSettings {
             listeners: config.0.listeners.bound.iter().map(listener).collect(),
             sockets: config.sockets(),
-            connection_limits: config.connection_limits(),
+            connection_limits: connection_limits(BrokerLayers::of_file(config.0.file()), config.0),
             request_bytes_max: config.int("socket.request.max.bytes"),
             connection_idle_max: config.duration("connections.max.idle.ms"),
             http: config.0.file().get(HTTP_ADDRESS).map(|address| address.to_string()),
@@ -33,7 +32,8 @@ impl Settings {
             sessions_max: config.limit("max.incremental.fetch.session.cache.slots"),
         };
         let config = config.0.clone();
-        Ok(Self { node_id: config.node_id, network, fetch, config: Arc::new(config) })
+        let loggers = Arc::default();
+        Ok(Self { node_id: config.node_id, network, fetch, loggers, config: Arc::new(config) })
     }
 }
 
@@ -98,39 +98,13 @@ impl Values<'_> {
             receive_buffer_bytes: bytes("socket.receive.buffer.bytes"),
         }
     }
-
-    fn connection_limits(&self) -> ConnectionLimits {
-        ConnectionLimits {
-            connections_max: self.limit("max.connections"),
-            connections_per_ip_max: self.limit("max.connections.per.ip"),
-            connections_per_ip_overrides: self.overrides(),
-            creation_rate_max: match self.int("max.connection.creation.rate") {
-                i32::MAX => u32::MAX,
-                rate => u32::try_from(rate).unwrap_or_default(),
-            },
-        }
-    }
-
-    /// `host:count` pairs by address; a name that has no address limits nobody.
-    fn overrides(&self) -> HashMap<IpAddr, usize> {
-        let ConfigValue::String(text) = self.0.value("max.connections.per.ip.overrides") else {
-            return HashMap::new();
-        };
-        let mut overrides = HashMap::new();
-        for (host, count) in text.split(',').filter_map(|item| item.trim().rsplit_once(':')) {
-            let Ok(count) = count.trim().parse() else { continue };
-            for address in (host.trim(), 0).to_socket_addrs().into_iter().flatten() {
-                overrides.insert(address.ip().to_canonical(), count);
-            }
-        }
-        overrides
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use metadata::config::parse_properties;
+    use std::net::IpAddr;
 
     fn settings(lines: &str) -> Result<Settings, ConfigError> {
         let overrides = parse_properties(lines.as_bytes()).expect("no broken escapes");

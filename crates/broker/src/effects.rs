@@ -1,32 +1,42 @@
 //! What a change of the cluster's image makes this broker do, before the change is answered.
 
-use crate::cluster::topic_rules;
+use crate::cluster::{broker_layers, topic_rules};
+use crate::connection_limits::connection_limits;
+use crate::net::Admission;
 use crate::partition::{Partition, Partitions};
 use crate::settings::Settings;
 use metadata::image::{Changes, ConfigResource, Image, ResourceKind};
 use std::sync::Arc;
 
-/// Brings the partitions from one image to the next. Returns those that were deleted.
-pub(crate) fn apply(
-    partitions: &Partitions,
-    settings: &Settings,
-    old: &Image,
-    new: &Image,
-) -> Vec<Arc<Partition>> {
-    let changes = Changes::between(old, new);
-    let deleted = partitions.apply(&changes, |topic| topic_rules(new, settings, topic));
-    let is_broker = |resource: &ConfigResource| resource.kind == ResourceKind::Broker;
-    if changes.configs.iter().any(is_broker) {
-        for topic in partitions.topics() {
-            let name = &topic.facts.name;
-            partitions.set_rules(name, topic_rules(new, settings, name));
+/// The parts of the broker that follow the image.
+#[derive(Debug)]
+pub(crate) struct Effects {
+    pub settings: Arc<Settings>,
+    pub partitions: Arc<Partitions>,
+    pub admission: Arc<Admission>,
+}
+
+impl Effects {
+    /// Brings the broker from one image to the next. Returns the partitions that were deleted.
+    pub(crate) fn apply(&self, old: &Image, new: &Image) -> Vec<Arc<Partition>> {
+        let changes = Changes::between(old, new);
+        let rules = |topic: &str| topic_rules(new, &self.settings, topic);
+        let deleted = self.partitions.apply(&changes, rules);
+        let is_broker = |resource: &ConfigResource| resource.kind == ResourceKind::Broker;
+        if changes.configs.iter().any(is_broker) {
+            let layers = broker_layers(new, &self.settings);
+            self.admission.set_limits(connection_limits(layers, &self.settings.config));
+            for topic in self.partitions.topics() {
+                let name = &topic.facts.name;
+                self.partitions.set_rules(name, rules(name));
+            }
+            return deleted;
         }
-        return deleted;
-    }
-    for resource in &changes.configs {
-        if resource.kind == ResourceKind::Topic {
-            partitions.set_rules(&resource.name, topic_rules(new, settings, &resource.name));
+        for resource in &changes.configs {
+            if resource.kind == ResourceKind::Topic {
+                self.partitions.set_rules(&resource.name, rules(&resource.name));
+            }
         }
+        deleted
     }
-    deleted
 }

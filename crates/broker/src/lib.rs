@@ -5,6 +5,8 @@ mod background;
 mod broker;
 mod cluster;
 mod config;
+mod configs;
+mod connection_limits;
 pub mod controller;
 mod dispatch;
 mod effects;
@@ -19,6 +21,7 @@ mod storage;
 mod telemetry;
 
 pub use broker::{Broker, Running, StartError};
-pub use net::{ConnectionLimits, ListenError, ListenerSettings, SocketSettings};
+pub use configs::Loggers;
+pub use net::{ConnectionLimits, ListenError, ListenerLimits, ListenerSettings, SocketSettings};
 pub use settings::{FetchSettings, NetworkSettings, Settings};
 pub use storage::StorageStartError;

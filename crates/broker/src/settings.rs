@@ -1,5 +1,6 @@
 //! Everything that the server is started with, typed; `config.rs` makes it from properties.
 
+use crate::configs::Loggers;
 use crate::net::{ConnectionLimits, ListenerSettings, SocketSettings};
 use metadata::config::{ServerConfig, UNSET};
 use std::num::NonZeroUsize;
@@ -12,6 +13,8 @@ pub struct Settings {
     pub node_id: NodeId,
     pub network: NetworkSettings,
     pub fetch: FetchSettings,
+    /// Which log lines are written; clients may change it.
+    pub loggers: Arc<Loggers>,
     /// Everything else that the properties file says.
     pub config: Arc<ServerConfig>,
 }
@@ -23,6 +26,7 @@ impl Default for Settings {
             node_id: config.node_id,
             network: NetworkSettings::default(),
             fetch: FetchSettings::default(),
+            loggers: Arc::default(),
             config: Arc::new(config),
         }
     }

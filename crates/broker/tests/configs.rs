@@ -200,3 +200,29 @@ async fn resources_are_listed_by_type() {
     assert_eq!(response.error_code, ErrorCode::UnsupportedVersion.code());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_level_of_each_logger_is_set_and_reset() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let level =
+        async |client: &mut Client, name: &str| value(&describe(client, LOGGER, "1").await, name);
+    let (root, net) = ("root", "broker::net");
+    assert_eq!(level(&mut client, net).await, (Some("INFO".to_owned()), 6));
+    assert_eq!(alter(&mut client, LOGGER, "1", net, SET, "TRACE").await.0, 0);
+    assert_eq!(alter(&mut client, LOGGER, "1", root, SET, "WARN").await.0, 0);
+    assert_eq!(level(&mut client, net).await.0.as_deref(), Some("TRACE"));
+    assert_eq!(alter(&mut client, LOGGER, "1", net, DELETE, "").await.0, 0);
+    assert_eq!(level(&mut client, net).await.0.as_deref(), Some("WARN"), "as what is around it");
+    for (name, operation, given, error, words) in [
+        (root, DELETE, "", ErrorCode::InvalidRequest, "not allowed"),
+        (root, APPEND, "INFO", ErrorCode::InvalidRequest, "APPEND operation"),
+        (root, SET, "LOUD", ErrorCode::InvalidConfig, "Valid log levels are"),
+        ("nothing", SET, "INFO", ErrorCode::InvalidConfig, "does not exist"),
+    ] {
+        let (code, message) = alter(&mut client, LOGGER, "1", name, operation, given).await;
+        assert_eq!(code, error.code(), "{name}={given}: {message}");
+        assert!(message.contains(words), "{message}");
+    }
+    server.stop().await;
+}

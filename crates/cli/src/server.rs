@@ -6,8 +6,9 @@ mod logging;
 
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use broker::{Broker, Running, Settings};
+use broker::{Broker, Loggers, Running, Settings};
 use metadata::config::ServerConfig;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,8 +29,8 @@ pub fn run(args: &[String]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    logging::start(arguments.log_format);
-    match serve(&arguments) {
+    let loggers = logging::start(arguments.log_format);
+    match serve(&arguments, loggers) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             tracing::error!("{reason}");
@@ -38,7 +39,7 @@ pub fn run(args: &[String]) -> ExitCode {
     }
 }
 
-fn serve(arguments: &Arguments) -> Result<(), String> {
+fn serve(arguments: &Arguments, loggers: Loggers) -> Result<(), String> {
     let config = configuration(arguments)?;
     for notice in &config.notices {
         if notice.kind.is_warning() {
@@ -47,7 +48,8 @@ fn serve(arguments: &Arguments) -> Result<(), String> {
             tracing::info!("{notice}");
         }
     }
-    let settings = Settings::from_config(config).map_err(|error| error.to_string())?;
+    let mut settings = Settings::from_config(config).map_err(|error| error.to_string())?;
+    settings.loggers = Arc::new(loggers);
     // connections have threads of their own
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()

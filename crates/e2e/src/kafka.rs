@@ -125,6 +125,12 @@ impl Kafka {
         self.folder.path().join("data")
     }
 
+    /// Its `server.properties`.
+    #[must_use]
+    pub fn properties(&self) -> PathBuf {
+        self.folder.path().join("server.properties")
+    }
+
     /// Everything that it logged.
     #[must_use]
     pub fn log(&self) -> String {

@@ -1,6 +1,7 @@
 //! DescribeConfigs: every key of topics, brokers, groups and subscriptions, and where it comes from.
 
 use crate::cluster::broker_layers;
+use crate::configs::BROKER_LOGGER;
 use crate::dispatch::RequestContext;
 use metadata::check_topic_name;
 use metadata::config::{
@@ -17,8 +18,6 @@ use wire::describe_configs_response::{
     DescribeConfigsSynonym,
 };
 
-/// Kafka's resource type of a broker's loggers.
-const BROKER_LOGGER: i8 = 8;
 /// Where the level of a logger comes from, by Kafka's number.
 const LOGGER_SOURCE: i8 = 6;
 
@@ -85,13 +84,13 @@ fn describe(
                 Refusal::new(ErrorCode::InvalidTopicException, error.to_string())
             })?;
             if image.topics().named(name).is_none() {
-                return Err(ErrorCode::UnknownTopicOrPartition.into());
+                return Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, ""));
             }
             describe_topic(own(), layers)
         }
         ResourceKind::Broker if name.is_empty() => describe_broker_default(own()),
         ResourceKind::Broker => {
-            check_this_broker(context, name, " or empty string")?;
+            check_this_broker(context, name, " or empty string,")?;
             describe_broker(layers)
         }
         ResourceKind::Group if name.is_empty() => {
@@ -102,9 +101,12 @@ fn describe(
             return Err(invalid("Client metrics subscription name must not be empty"));
         }
         ResourceKind::ClientMetrics => describe_client_metrics(own()),
-        ResourceKind::Other(BROKER_LOGGER) => {
+        kind if kind == BROKER_LOGGER => {
+            if name.is_empty() {
+                return Err(invalid("Broker id must not be empty"));
+            }
             check_this_broker(context, name, "")?;
-            return Ok(vec![root_logger()]);
+            return Ok(settings.loggers.list().into_iter().map(logger).collect());
         }
         ResourceKind::Other(id) => {
             return Err(invalid(format!("Unsupported resource type: {id}")));
@@ -127,7 +129,7 @@ fn check_this_broker(
     match name.parse::<i32>() {
         Ok(asked) if asked == id => Ok(()),
         Ok(_) => Err(invalid(format!(
-            "Unexpected broker id, expected {id}{alternative}, but received {name}"
+            "Unexpected broker id, expected {id}{alternative} but received {name}"
         ))),
         Err(_) => Err(invalid(format!("Broker id must be an integer, but it is: {name}"))),
     }
@@ -137,13 +139,10 @@ fn invalid(message: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal::new(ErrorCode::InvalidRequest, message)
 }
 
-/// All log lines obey one level, which is set when the process starts.
-fn root_logger() -> DescribeConfigsResourceResult<'static> {
-    let level = tracing::level_filters::LevelFilter::current().to_string().to_uppercase();
+fn logger((name, level): (&'static str, &'static str)) -> DescribeConfigsResourceResult<'static> {
     DescribeConfigsResourceResult {
-        name: Cow::Borrowed("root"),
-        value: Some(Cow::Owned(level)),
-        read_only: true,
+        name: Cow::Borrowed(name),
+        value: Some(Cow::Borrowed(level)),
         config_source: LOGGER_SOURCE,
         ..Default::default()
     }

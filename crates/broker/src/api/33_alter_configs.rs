@@ -1,31 +1,52 @@
 //! AlterConfigs: replaces all configs of resources; what is not mentioned is reset.
 
+use crate::configs::{Answer, Divided, answer_replacement};
 use crate::dispatch::RequestContext;
 use metadata::decide::AlterConfigs;
-use types::ErrorCode;
-use wire::alter_configs_request::AlterConfigsRequest;
+use wire::alter_configs_request::{AlterConfigsRequest, AlterConfigsResource};
 use wire::alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse};
 
 pub(crate) async fn answer<'a>(
     context: &RequestContext<'_>,
     request: AlterConfigsRequest<'a>,
 ) -> AlterConfigsResponse<'static> {
-    let request = request.into_owned();
-    let names: Vec<_> =
-        request.resources.iter().map(|r| (r.resource_type, r.resource_name.clone())).collect();
-    match context.node.controller.submit(AlterConfigs(request)).await {
-        Ok(response) => response,
-        Err(unavailable) => AlterConfigsResponse {
-            responses: names
-                .into_iter()
-                .map(|(resource_type, resource_name)| AlterConfigsResourceResponse {
-                    error_code: ErrorCode::NotController.code(),
-                    error_message: Some(unavailable.to_string().into()),
-                    resource_type,
-                    resource_name,
-                })
-                .collect(),
-            ..Default::default()
-        },
+    let AlterConfigsRequest { resources, validate_only } = request.into_owned();
+    let node = context.node;
+    let mut divided = {
+        let image = node.controller.image();
+        let key = |r: &AlterConfigsResource<'static>| (r.resource_type, r.resource_name.clone());
+        Divided::new(resources, key, |r| answer_replacement(node, &image, r))
+    };
+    let resources = divided.take_forwarded();
+    let replies = if resources.is_empty() {
+        Ok(Vec::new())
+    } else {
+        let command = AlterConfigsRequest { resources, validate_only };
+        let replied = node.controller.submit(AlterConfigs(command)).await;
+        replied.map(|reply| reply.responses.into_iter().map(Answer::from).collect())
+    };
+    let responses = divided.answers(replies).into_iter().map(Into::into).collect();
+    AlterConfigsResponse { throttle_time_ms: 0, responses }
+}
+
+impl From<AlterConfigsResourceResponse<'static>> for Answer {
+    fn from(response: AlterConfigsResourceResponse<'static>) -> Self {
+        Self {
+            code: response.error_code,
+            message: response.error_message,
+            kind: response.resource_type,
+            name: response.resource_name,
+        }
+    }
+}
+
+impl From<Answer> for AlterConfigsResourceResponse<'static> {
+    fn from(answer: Answer) -> Self {
+        Self {
+            error_code: answer.code,
+            error_message: answer.message,
+            resource_type: answer.kind,
+            resource_name: answer.name,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Listening sockets: bind, accept, admit, hand over to a reactor.
 
-use super::admission::{Admission, ConnectionLimits};
+use super::admission::Admission;
 use super::connection::ConnectionInfo;
 use super::reactor::{Accepted, Reactors};
 use std::fmt;
@@ -165,10 +165,9 @@ fn open(address: SocketAddr, settings: &SocketSettings) -> io::Result<(TcpListen
 pub(crate) async fn accept_all(
     listeners: Vec<(BoundListener, ListenerKind)>,
     reactors: Arc<Reactors>,
-    limits: ConnectionLimits,
+    admission: Arc<Admission>,
     stopping: watch::Receiver<bool>,
 ) {
-    let admission = Admission::new(limits);
     let mut tasks = JoinSet::new();
     for (listener, kind) in listeners {
         for socket in listener.sockets {
@@ -204,10 +203,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 impl Acceptor {
     async fn run(self) {
-        let mut pace = self.admission.pace();
         loop {
-            self.admission.room().await;
-            pace.turn().await;
             match self.socket.accept().await {
                 Ok((stream, peer)) => self.admit(stream, peer).await,
                 Err(error) => {
@@ -219,7 +215,7 @@ impl Acceptor {
     }
 
     async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let Some(ticket) = self.admission.admit(peer.ip()) else {
+        let Some(ticket) = self.admission.admit(&self.name, peer.ip()).await else {
             tracing::info!(%peer, "closed a connection: max.connections.per.ip");
             return;
         };

@@ -99,13 +99,14 @@ fn describe_inheriting(
 }
 
 fn broker_entry(name: &str, layers: BrokerLayers<'_>) -> Entry {
-    let synonyms = broker_settings(name, layers);
+    let mut synonyms = broker_settings(name, layers);
     if let Some(key) = BROKER.get(name).or_else(|| THROTTLE.get(name)) {
         let value = layers.value(key).unwrap_or(ConfigValue::Null).text();
         return shown_entry(key, value, synonyms, key.scope == Scope::ReadOnly);
     }
     // a key of one listener is of the type of the key behind the prefix
     let behind = listener_key(name).and_then(|name| BROKER.get(name));
+    synonyms.extend(behind.into_iter().flat_map(|key| broker_settings(key.name, layers)));
     let is_sensitive = behind.is_none_or(ConfigKey::is_sensitive);
     let mut entry = Entry {
         name: name.to_owned(),

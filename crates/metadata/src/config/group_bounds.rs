@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::check_topic_name;
+
 use super::server::ServerConfig;
 use super::table::BROKER;
 use super::value::{ConfigError, ConfigValue};
@@ -12,6 +14,11 @@ pub struct GroupBounds(BTreeMap<&'static str, (i64, i64)>);
 
 /// A key of groups with the broker keys that bound it.
 const BOUNDED: &[(&str, Option<&str>, &str)] = &[
+    (
+        "consumer.assignment.interval.ms",
+        Some("group.consumer.min.assignment.interval.ms"),
+        "group.consumer.max.assignment.interval.ms",
+    ),
     (
         "consumer.heartbeat.interval.ms",
         Some("group.consumer.min.heartbeat.interval.ms"),
@@ -26,6 +33,11 @@ const BOUNDED: &[(&str, Option<&str>, &str)] = &[
         "share.delivery.count.limit",
         Some("group.share.min.delivery.count.limit"),
         "group.share.max.delivery.count.limit",
+    ),
+    (
+        "share.assignment.interval.ms",
+        Some("group.share.min.assignment.interval.ms"),
+        "group.share.max.assignment.interval.ms",
     ),
     (
         "share.heartbeat.interval.ms",
@@ -48,6 +60,11 @@ const BOUNDED: &[(&str, Option<&str>, &str)] = &[
         "group.share.max.session.timeout.ms",
     ),
     (
+        "streams.assignment.interval.ms",
+        Some("group.streams.min.assignment.interval.ms"),
+        "group.streams.max.assignment.interval.ms",
+    ),
+    (
         "streams.heartbeat.interval.ms",
         Some("group.streams.min.heartbeat.interval.ms"),
         "group.streams.max.heartbeat.interval.ms",
@@ -59,6 +76,9 @@ const BOUNDED: &[(&str, Option<&str>, &str)] = &[
         "group.streams.max.session.timeout.ms",
     ),
 ];
+
+/// The one assignor of streams groups.
+const STREAMS_ASSIGNOR: &str = "sticky";
 
 /// A member must be able to send a heartbeat before its session ends.
 const BELOW: &[(&str, &str)] = &[
@@ -111,7 +131,29 @@ impl GroupBounds {
                 return Err(ConfigError::new(*heartbeat, interval.to_string(), expected));
             }
         }
-        Ok(())
+        check_names(set)
+    }
+}
+
+/// Names that a group may choose.
+fn check_names(set: &BTreeMap<&str, &str>) -> Result<(), ConfigError> {
+    const DEAD_LETTERS: &str = "errors.deadletterqueue.topic.name";
+    const ASSIGNOR: &str = "streams.assignor.name";
+    let refuse = |key, value: &str, expected| Err(ConfigError::new(key, value, expected));
+    match set.get(DEAD_LETTERS) {
+        Some(name) if name.starts_with("__") => {
+            return refuse(DEAD_LETTERS, name, "expected a name that does not begin with __");
+        }
+        Some(name) if !name.is_empty() && check_topic_name(name).is_err() => {
+            return refuse(DEAD_LETTERS, name, "expected the name of a topic");
+        }
+        Some(_) | None => {}
+    }
+    match set.get(ASSIGNOR) {
+        Some(name) if *name != STREAMS_ASSIGNOR => {
+            refuse(ASSIGNOR, name, "expected sticky, the only assignor that there is")
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -127,6 +169,10 @@ mod tests {
             (&[("consumer.session.timeout.ms", "44999")], Some("45000 to 60000")),
             (&[("share.delivery.count.limit", "11")], Some("2 to 10")),
             (&[("streams.num.standby.replicas", "3")], Some("0 to 2")),
+            (&[("consumer.assignment.interval.ms", "15001")], Some("0 to 15000")),
+            (&[("errors.deadletterqueue.topic.name", "__dlq")], Some("does not begin with __")),
+            (&[("errors.deadletterqueue.topic.name", "a b")], Some("the name of a topic")),
+            (&[("streams.assignor.name", "other")], Some("sticky")),
             (&[("share.isolation.level", "read_committed")], None),
         ] {
             let set: BTreeMap<&str, &str> = pairs.iter().copied().collect();

@@ -1,16 +1,30 @@
 //! Which configs a resource takes: known keys, valid values, the right scope, no contradiction.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use types::{ErrorCode, NodeId};
 
 use super::configs::{MIN_ISR, NewValues};
 use super::{Controller, Refusal};
+use crate::check_topic_name;
 use crate::config::{self, ConfigError, ConfigKey, ConfigValue, Scope};
 use crate::image::{ConfigResource, ResourceKind};
 
 /// Longest value: what a record's string can carry.
 const VALUE_BYTES_MAX: usize = 32_767;
+/// Keys of a subscription to clients' metrics (KIP-714), and what they take.
+const PUSH_INTERVAL: &str = "interval.ms";
+const PUSH_INTERVAL_MS: RangeInclusive<i64> = 100..=3_600_000;
+const CLIENT_MATCH: &str = "match";
+const CLIENT_LABELS: [&str; 6] = [
+    "client_instance_id",
+    "client_id",
+    "client_software_name",
+    "client_software_version",
+    "client_source_address",
+    "client_source_port",
+];
 /// Only topics have this key.
 const REMOTE: &str = "remote.storage.enable";
 
@@ -22,6 +36,10 @@ impl Controller<'_> {
         match resource.kind {
             ResourceKind::Topic if name.is_empty() => {
                 invalid("Default topic resources are not allowed.")
+            }
+            ResourceKind::Topic if check_topic_name(name).is_err() => {
+                let error = check_topic_name(name).err().map(|error| error.to_string());
+                Err(Refusal::new(ErrorCode::InvalidTopicException, error.unwrap_or_default()))
             }
             ResourceKind::Topic if self.image.topics().named(name).is_none() => {
                 let message = format!("The topic '{name}' does not exist.");
@@ -119,7 +137,8 @@ fn check_value(resource: &ConfigResource, name: &str, value: &str) -> Result<(),
             ResourceKind::Topic => Err(invalid(format!("Unknown topic config name: {name}"))),
             ResourceKind::Group => Err(invalid(format!("Unknown group config name: {name}"))),
             ResourceKind::ClientMetrics => {
-                Err(invalid(format!("Unknown client metrics configuration {name}")))
+                let message = format!("Unknown client metrics configuration: {name}");
+                Err(Refusal::new(ErrorCode::InvalidRequest, message))
             }
             // keys of plugins are the brokers' own business
             ResourceKind::Broker | ResourceKind::Other(_) => Ok(()),
@@ -129,11 +148,41 @@ fn check_value(resource: &ConfigResource, name: &str, value: &str) -> Result<(),
         check_scope(resource, key)?;
     }
     let parsed = key.parse(value).map_err(|e| invalid(e.to_string()))?;
+    if resource.kind == ResourceKind::ClientMetrics {
+        check_subscription(name, &parsed)?;
+    }
     if name == REMOTE && parsed == ConfigValue::Boolean(true) {
         let expected = "expected false: the brokers have no remote tier";
         return Err(invalid(ConfigError::new(name, value, expected).to_string()));
     }
     Ok(())
+}
+
+/// A subscription to clients' metrics: how often they push, and which clients it is for.
+fn check_subscription(name: &str, value: &ConfigValue) -> Result<(), Refusal> {
+    if name == PUSH_INTERVAL
+        && let Some(ms) = value.as_i64()
+        && !PUSH_INTERVAL_MS.contains(&ms)
+    {
+        let (min, max) = (PUSH_INTERVAL_MS.start(), PUSH_INTERVAL_MS.end());
+        let message = format!(
+            "Invalid value {ms} for {name}, interval must be between {min} and {max} (1 hour)"
+        );
+        return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    }
+    let ConfigValue::List(patterns) = value else { return Ok(()) };
+    let is_pattern = |text: &String| {
+        text.split_once('=').is_some_and(|(label, pattern)| {
+            CLIENT_LABELS.contains(&label.trim()) && !pattern.trim().is_empty()
+        })
+    };
+    match patterns.iter().find(|text| name == CLIENT_MATCH && !is_pattern(text)) {
+        Some(text) => {
+            let message = format!("Illegal client matching pattern: {text}");
+            Err(Refusal::new(ErrorCode::InvalidConfig, message))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_scope(resource: &ConfigResource, key: &ConfigKey) -> Result<(), Refusal> {

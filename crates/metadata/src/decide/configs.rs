@@ -183,7 +183,10 @@ impl Controller<'_> {
                 let message = format!("Null value not supported for : {name}");
                 return Err(Refusal::new(ErrorCode::InvalidRequest, message));
             };
-            values.insert(name.to_owned(), Some(value.to_owned()));
+            if values.insert(name.to_owned(), Some(value.to_owned())).is_some() {
+                let message = "Error due to duplicate config keys";
+                return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+            }
         }
         let present = self.image.configs().of(resource);
         for name in present.into_iter().flat_map(ConfigValues::keys) {

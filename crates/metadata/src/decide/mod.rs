@@ -40,7 +40,7 @@ pub use heartbeat::{FenceBroker, Heartbeat};
 pub use producer_ids::{AllocateProducerIds, PRODUCER_ID_BLOCK};
 pub use reassignments::{AlterPartitionReassignments, list_reassignments};
 pub use record_version::record_version;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, outcome};
 pub use update_features::UpdateFeatures;
 
 use crate::config::GroupBounds;

@@ -1,0 +1,79 @@
+//! A request for changes, resource by resource: some answers are this broker's own, the others the
+//! controller's, and all come in the request's order.
+
+use metadata::decide::{Refusal, outcome};
+use std::collections::BTreeMap;
+use types::ErrorCode;
+use wire::Str;
+
+/// What becomes of one resource of a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub code: i16,
+    pub message: Option<Str<'static>>,
+    pub kind: i8,
+    pub name: Str<'static>,
+}
+
+/// A resource with this broker's own answer, if it has one.
+type Asked = (i8, Str<'static>, Option<Result<(), Refusal>>);
+
+/// The resources of a request, of which some are answered already.
+pub(crate) struct Divided<R> {
+    /// In the request's order; those of `None` are the controller's.
+    answers: Vec<Asked>,
+    forwarded: Vec<R>,
+}
+
+impl<R> Divided<R> {
+    /// Asks `own` for the answer to each resource. One that comes twice is the controller's, who
+    /// refuses it.
+    pub(crate) fn new(
+        resources: Vec<R>,
+        key: impl Fn(&R) -> (i8, Str<'static>),
+        own: impl Fn(&R) -> Option<Result<(), Refusal>>,
+    ) -> Self {
+        let mut times: BTreeMap<(i8, Str<'static>), usize> = BTreeMap::new();
+        for resource in &resources {
+            *times.entry(key(resource)).or_default() += 1;
+        }
+        let (mut answers, mut forwarded) = (Vec::new(), Vec::new());
+        for resource in resources {
+            let (kind, name) = key(&resource);
+            let is_single = times.get(&(kind, name.clone())) == Some(&1);
+            let answer = if is_single { own(&resource) } else { None };
+            if answer.is_none() {
+                forwarded.push(resource);
+            }
+            answers.push((kind, name, answer));
+        }
+        Self { answers, forwarded }
+    }
+
+    /// What the controller is to be asked; nothing need not be asked.
+    pub(crate) fn take_forwarded(&mut self) -> Vec<R> {
+        std::mem::take(&mut self.forwarded)
+    }
+
+    /// Every answer; `controller` has those to what was forwarded, or why there are none.
+    pub(crate) fn answers(
+        self,
+        controller: Result<Vec<Answer>, impl std::fmt::Display>,
+    ) -> Vec<Answer> {
+        let (mut replies, unavailable) = match controller {
+            Ok(replies) => (replies.into_iter(), None),
+            Err(error) => (Vec::new().into_iter(), Some(error.to_string())),
+        };
+        let answered = self.answers.into_iter().map(|(kind, name, own)| {
+            let (code, message) = match own {
+                Some(own) => outcome(&own),
+                None => match replies.next() {
+                    Some(reply) => return reply,
+                    None => (ErrorCode::NotController.code(), unavailable.clone().map(Str::from)),
+                },
+            };
+            Answer { code, message, kind, name }
+        });
+        answered.collect()
+    }
+}
