@@ -55,13 +55,19 @@ pub fn class(release: Release, main: &str) -> Option<Command> {
 /// A program of `crates/e2e/java/NAME.java`, compiled against the 4.4.0 clients.
 #[must_use]
 pub fn program(name: &str) -> Option<Command> {
-    let jars = class_path(Release::Broker)?;
+    program_beside(Release::Broker, name)
+}
+
+/// A program of `crates/e2e/java/NAME.java`, compiled against the jars of a release.
+#[must_use]
+pub fn program_beside(release: Release, name: &str) -> Option<Command> {
+    let jars = class_path(release)?;
     if !present("javac", "-version") {
         return None;
     }
     let source = sources().join(format!("{name}.java"));
     let key = std::fs::read_to_string(&source).expect("read the source");
-    let classes = folders::filled(&format!("java-{name}"), &key, |folder| {
+    let classes = folders::filled(&format!("java-{name}-{release:?}"), &key, |folder| {
         let mut javac = Command::new("javac");
         javac.args(["-nowarn", "-cp", &jars, "-d"]).arg(folder).arg(&source);
         succeed(&mut javac, b"");

@@ -10,13 +10,19 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 ///
 /// # Panics
 /// After [`PATIENCE`], with `what`.
-pub fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    let value = within(PATIENCE, attempt);
+    value.unwrap_or_else(|| panic!("waited {PATIENCE:?} in vain: {what}"))
+}
+
+/// The first `Some` of `attempt`, or `None` once `patience` is at its end.
+pub fn within<T>(patience: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
-        if let Some(value) = attempt() {
+        let value = attempt();
+        if value.is_some() || start.elapsed() >= patience {
             return value;
         }
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
         std::thread::sleep(POLL_INTERVAL);
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use client::Admin;
 use client::admin::{ConfigResource, NewTopic, ResourceKind, TopicDescription, TopicPartitionInfo};
 
+use super::support::java_order;
 use super::support::options::{Parsed, Spec};
 use super::support::topics::{TopicFilter, is_internal};
 use super::support::{Done, ToolError, block_on, connect, run as run_tool, text_of};
@@ -257,10 +258,13 @@ async fn describe(admin: &Admin, options: &Parsed) -> Done {
     let only = ["under-replicated-partitions", "unavailable-partitions"];
     let by_isr = ["under-min-isr-partitions", "at-min-isr-partitions"];
     let partitions_only = only.iter().chain(&by_isr).any(|name| options.has(name));
-    for (name, topic) in admin.describe_topics(&names).await? {
+    let mut topics: Vec<_> = admin.describe_topics(&names).await?.into_iter().collect();
+    java_order::sort_sized(&mut topics, |(name, _)| name);
+    for (name, topic) in topics {
         let topic = topic?;
         let resource = ConfigResource::new(ResourceKind::Topic, name);
-        let configs = admin.describe_configs(&resource, false).await?;
+        let mut configs = admin.describe_configs(&resource, false).await?;
+        java_order::sort(&mut configs, |entry| &entry.name);
         let min_isr = configs.iter().find(|entry| entry.name == "min.insync.replicas");
         let min_isr = min_isr.and_then(|entry| entry.value.as_deref()?.parse().ok()).unwrap_or(1);
         let overridden: Vec<String> = configs

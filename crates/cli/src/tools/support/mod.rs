@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod internal_records;
+pub mod java_order;
 pub mod lines;
 pub mod options;
 pub mod payload;

@@ -1,0 +1,87 @@
+//! What differs between two runs of one tool is taken out: ids, times, addresses, paths, figures.
+
+use super::script::Kind;
+
+const TOPIC_ID_CHARS: usize = 22;
+const UUID_CHARS: usize = 36;
+const TIME_DIGITS: usize = 13;
+
+/// The text as it is compared; `places` are (what stands there, what is put in its place).
+pub fn normal(kind: Kind<'_>, text: &str, places: &[(&str, &str)]) -> String {
+    let mut text = text.to_owned();
+    for (from, to) in places {
+        text = text.replace(from, to);
+    }
+    let mut normal = words(&text);
+    match kind {
+        Kind::CodeOnly => return String::new(),
+        Kind::Shape => normal = without_figures(&normal),
+        Kind::Unordered => {
+            let mut lines: Vec<&str> = normal.lines().collect();
+            lines.sort_unstable();
+            normal = lines.join("\n");
+        }
+        Kind::Same | Kind::Alone | Kind::Behind | Kind::Until(_) | Kind::Gone(_) => {}
+    }
+    // what stands at a line's end is blank on a terminal
+    normal.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+fn words(text: &str) -> String {
+    let in_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut normal = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| in_word(c) != in_word(first)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        normal.push_str(&if in_word(first) { of_word(word) } else { word.to_owned() });
+        rest = after;
+    }
+    normal
+}
+
+fn of_word(word: &str) -> String {
+    let digits = word.chars().all(|c| c.is_ascii_digit());
+    if digits && word.len() == TIME_DIGITS {
+        return "TIME".to_owned();
+    }
+    let is_mixed = word.contains(|c: char| c.is_ascii_uppercase())
+        && word.contains(|c: char| c.is_ascii_lowercase());
+    if word.len() == TOPIC_ID_CHARS && is_mixed {
+        return "ID".to_owned();
+    }
+    match word.len().checked_sub(UUID_CHARS).and_then(|start| word.split_at_checked(start)) {
+        Some((prefix, uuid)) if is_uuid(uuid) => format!("{prefix}UUID"),
+        _ => word.to_owned(),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    let hex = text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    hex && groups == [8, 4, 4, 4, 12]
+}
+
+/// Every number becomes one `N`, every run of blanks one blank.
+fn without_figures(text: &str) -> String {
+    let mut normal = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '0'..='9' if normal.ends_with('N') => {}
+            '0'..='9' => normal.push('N'),
+            ' ' if normal.ends_with(' ') => {}
+            _ => normal.push(c),
+        }
+    }
+    normal.replace("N.N", "N").replace("-N", "N")
+}
+
+#[test]
+fn ids_times_and_figures_are_taken_out() {
+    let text =
+        "id: 4L6g3nShT-eMCtK--X86sw at 1763769600000\tc-0b9ff6b0-1c3f-4a55-9f0e-aaaaaaaaaaaa";
+    assert_eq!(normal(Kind::Same, text, &[]), "id: ID at TIME\tc-UUID");
+    assert_eq!(normal(Kind::Shape, "12.5 ms,   7", &[]), "N ms, N");
+    assert_eq!(normal(Kind::Unordered, "b\na\n", &[]), "a\nb");
+    assert_eq!(normal(Kind::Same, "at /tmp/x  \n", &[("/tmp/x", "DATA")]), "at DATA");
+}

@@ -1,0 +1,240 @@
+//! Four sides run every case: Java's tools and ours, each on Apache Kafka and on Klamm.
+
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use e2e::java::Release;
+use e2e::process::Server;
+use e2e::{Kafka, Klamm, klamm, wait};
+
+use super::differences;
+use super::ended::{Ended, ours};
+use super::java_tools::JavaTools;
+use super::normal::normal;
+use super::script::{Case, Kind, cases};
+
+/// Kafka's name for each tool and its main class.
+const CLASSES: &[(&str, &str)] = &[
+    ("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
+    ("kafka-cluster", "org.apache.kafka.tools.ClusterTool"),
+    ("kafka-configs", "kafka.admin.ConfigCommand"),
+    ("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+    ("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer"),
+    ("kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"),
+    ("kafka-consumer-perf-test", "org.apache.kafka.tools.ConsumerPerformance"),
+    ("kafka-delete-records", "org.apache.kafka.tools.DeleteRecordsCommand"),
+    ("kafka-dump-log", "org.apache.kafka.tools.DumpLogSegments"),
+    ("kafka-e2e-latency", "org.apache.kafka.tools.EndToEndLatency"),
+    ("kafka-features", "org.apache.kafka.tools.FeatureCommand"),
+    ("kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell"),
+    ("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
+    ("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
+    ("kafka-storage", "kafka.tools.StorageTool"),
+    ("kafka-topics", "org.apache.kafka.tools.TopicCommand"),
+    ("kafka-verifiable-consumer", "org.apache.kafka.tools.VerifiableConsumer"),
+    ("kafka-verifiable-producer", "org.apache.kafka.tools.VerifiableProducer"),
+];
+
+/// Whose tool, on whose broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    JavasOnKafka,
+    OursOnKafka,
+    JavasOnKlamm,
+    OursOnKlamm,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JavasOnKafka => "Java's on Kafka",
+            Self::OursOnKafka => "ours on Kafka",
+            Self::JavasOnKlamm => "Java's on Klamm",
+            Self::OursOnKlamm => "ours on Klamm",
+        })
+    }
+}
+
+/// A broker that tools are pointed at, and the JVM whose tools are.
+struct Place<'a> {
+    address: String,
+    data: &'a Path,
+    files: &'a Path,
+    java: &'a mut JavaTools,
+}
+
+/// How the cases of a table ended.
+type Endings = Vec<Ended>;
+
+impl Place<'_> {
+    /// Java's tools, then ours.
+    fn both(mut self, table: &str) -> (Endings, Endings) {
+        (self.table(table, true), self.table(table, false))
+    }
+
+    fn table(&mut self, table: &str, with_java: bool) -> Endings {
+        let mut behind = Behind(Vec::new());
+        cases(table).map(|case| self.case(&case, with_java, &mut behind)).collect()
+    }
+
+    fn case(&mut self, case: &Case<'_>, with_java: bool, behind: &mut Behind) -> Ended {
+        let data = self.data.display().to_string();
+        let files = self.files.display().to_string();
+        let args = case.arguments(&self.address, &[("{data}", &data), ("{files}", &files)]);
+        match case.kind {
+            Kind::Behind => {
+                behind.start(case.tool, &args, self.files);
+                return Ended::default();
+            }
+            Kind::Until(word) | Kind::Gone(word) => {
+                let wanted = matches!(case.kind, Kind::Until(_));
+                let printed = || ours(case.tool, &args, "").stdout.contains(word);
+                wait::until(word, || (printed() == wanted).then_some(()));
+                return Ended::default();
+            }
+            Kind::Alone => behind.end(),
+            Kind::Same | Kind::Shape | Kind::CodeOnly | Kind::Unordered => {}
+        }
+        let mut ended = if with_java {
+            let class = CLASSES.iter().find(|(name, _)| *name == case.tool);
+            self.java.run(class.expect("a tool").1, &args, &case.stdin())
+        } else {
+            ours(case.tool, &args, &case.stdin())
+        };
+        let port = self.address.rsplit(':').next().expect("a port");
+        let places = [
+            (data.as_str(), "DATA"),
+            (files.as_str(), "FILES"),
+            (self.address.as_str(), "BROKER"),
+            (port, "PORT"),
+        ];
+        ended.stdout = normal(case.kind, &ended.stdout, &places);
+        ended
+    }
+}
+
+/// The brokers and the JVMs, and what differed so far.
+pub struct Bench {
+    java: [JavaTools; 2],
+    kafka: Kafka,
+    klamm: Klamm,
+    files: [tempfile::TempDir; 2],
+    report: Report,
+}
+
+impl Bench {
+    /// `None` where Java or Maven is missing.
+    pub fn start() -> Option<Self> {
+        let java = [JavaTools::start(Release::Tools)?, JavaTools::start(Release::Tools)?];
+        let kafka = Kafka::start()?;
+        let files = [e2e::folders::scratch(), e2e::folders::scratch()];
+        let klamm = Klamm::start();
+        Some(Self { java, kafka, klamm, files, report: Report::default() })
+    }
+
+    /// A file that cases name `{files}/NAME`.
+    pub fn file(&self, name: &str, content: &str) {
+        for folder in &self.files {
+            std::fs::write(folder.path().join(name), content).expect("write a file");
+        }
+    }
+
+    /// Runs a table on the four sides. It must leave each broker as it was.
+    pub fn compare(&mut self, table: &str) {
+        let (kafka_data, klamm_data) = (self.kafka.data(), self.klamm.data());
+        let [on_kafka, on_klamm] = &mut self.java;
+        let kafka = Place {
+            address: self.kafka.bootstrap(),
+            data: &kafka_data,
+            files: self.files[0].path(),
+            java: on_kafka,
+        };
+        let klamm = Place {
+            address: self.klamm.bootstrap(),
+            data: &klamm_data,
+            files: self.files[1].path(),
+            java: on_klamm,
+        };
+        // most of a tool's time is waiting: the brokers can do it side by side
+        let (kafka, klamm) = std::thread::scope(|scope| {
+            let kafka = scope.spawn(move || kafka.both(table));
+            let klamm = klamm.both(table);
+            (kafka.join().expect("the side of Kafka does not panic"), klamm)
+        });
+        let (reference, ours_on_kafka) = kafka;
+        let (javas_on_klamm, ours_on_klamm) = klamm;
+        let sides = [
+            (Side::OursOnKafka, ours_on_kafka),
+            (Side::JavasOnKlamm, javas_on_klamm),
+            (Side::OursOnKlamm, ours_on_klamm),
+        ];
+        for (side, endings) in sides {
+            for (case, (theirs, its)) in cases(table).zip(reference.iter().zip(&endings)) {
+                self.report.compare(&case, theirs, side, its);
+            }
+        }
+    }
+
+    /// Fails if anything differed that no reason is given for, or if a reason is out of date.
+    pub fn finish(self) {
+        self.report.finish();
+    }
+}
+
+#[derive(Default)]
+struct Report {
+    compared: usize,
+    differing: usize,
+    text: String,
+    excused: Vec<usize>,
+}
+
+impl Report {
+    fn compare(&mut self, case: &Case<'_>, reference: &Ended, side: Side, its: &Ended) {
+        self.compared += 1;
+        if (reference.code, &reference.stdout) == (its.code, &its.stdout)
+            && reference.complains_as(its)
+        {
+            return;
+        }
+        if let Some(index) = differences::find(side, &case.to_string()) {
+            self.excused.push(index);
+            return;
+        }
+        self.differing += 1;
+        // writing to a String cannot fail
+        let _ = writeln!(self.text, "== {case} [{side}]");
+        for (side, ended) in [(Side::JavasOnKafka, reference), (side, its)] {
+            let Ended { code, stdout, stderr, took } = ended;
+            let _ = writeln!(self.text, "-- {side}: {code} ({took:.1?})\n{stdout}");
+            stderr.lines().take(4).for_each(|line| {
+                let _ = writeln!(self.text, "2> {line}");
+            });
+        }
+    }
+
+    fn finish(self) {
+        assert!(self.compared > 0);
+        let Self { compared, differing, text, excused } = self;
+        assert!(differing == 0, "{differing} of {compared} differ\n{text}");
+        let unused = differences::unused(&excused);
+        assert!(unused.is_empty(), "these do not differ any more: {unused:?}");
+    }
+}
+
+/// Tools that run beside the cases of a table, ended with it.
+struct Behind(Vec<Server>);
+
+impl Behind {
+    fn start(&mut self, name: &str, args: &[String], files: &Path) {
+        let mut tool = klamm::tool(name);
+        self.0.push(Server::start(tool.args(args), &files.join("behind.log")));
+    }
+
+    /// Lets them say goodbye to the broker.
+    fn end(&mut self) {
+        for mut server in self.0.drain(..) {
+            server.terminate();
+        }
+    }
+}
