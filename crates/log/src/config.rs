@@ -29,6 +29,11 @@ pub struct LogConfig {
     pub flush_ms: i64,
     /// `file.delete.delay.ms`: a removed file stays so long, renamed, for those who are reading it.
     pub file_delete_delay_ms: i64,
+    /// `max.decompressed.message.bytes`: a record that inflates to more is not read for questions
+    /// about time.
+    pub record_bytes_max: usize,
+    /// `preallocate`: a segment's file has its full length from its first batch on.
+    pub preallocate: bool,
     /// `producer.id.expiration.ms`: a producer that is silent for so long is forgotten.
     pub producer_id_expiration_ms: i64,
 }
@@ -50,6 +55,8 @@ impl Default for LogConfig {
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             file_delete_delay_ms: 60_000,
+            record_bytes_max: usize::MAX,
+            preallocate: false,
             producer_id_expiration_ms: DAY_MS,
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use record::RecordError;
 use types::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence};
 
 /// Why a log refuses or fails. A refusal changes nothing; after a failure the log stays consistent
@@ -25,6 +26,8 @@ pub enum LogError {
     BatchLargerThanSegment { bytes: u64, segment_bytes: u64 },
     /// A replicated batch does not continue the log.
     NotTheNextOffset { expected: Offset, got: Offset },
+    /// A record inflates to more than `max.decompressed.message.bytes`.
+    RecordTooLarge(RecordError),
     /// Bytes that should be record batches are not.
     Malformed { why: String },
     /// A sync has failed before: the log takes no more records until it is opened anew and so read
@@ -65,6 +68,7 @@ impl LogError {
             Self::InvalidTransaction { .. } => ErrorCode::InvalidTxnState,
             Self::BatchLargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             Self::NotTheNextOffset { .. } | Self::Malformed { .. } => ErrorCode::CorruptMessage,
+            Self::RecordTooLarge(_) => ErrorCode::InvalidRecord,
             Self::Failed { .. } | Self::DiskFull(_) | Self::Storage(_) => {
                 ErrorCode::KafkaStorageError
             }
@@ -95,6 +99,7 @@ impl fmt::Display for LogError {
             Self::NotTheNextOffset { expected, got } => {
                 write!(f, "a replicated batch begins at {got}, but the log ends at {expected}")
             }
+            Self::RecordTooLarge(error) => error.fmt(f),
             Self::Malformed { why } => f.write_str(why),
             Self::Failed { folder } => {
                 write!(f, "{} failed to sync before and must be opened anew", folder.display())

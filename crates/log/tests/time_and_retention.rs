@@ -49,6 +49,23 @@ fn the_first_record_as_young_as_that_is_found_in_whatever_order_records_came() {
 }
 
 #[test]
+fn a_record_that_inflates_beyond_the_cap_is_not_read_for_its_time() {
+    let folder = Folder::in_memory();
+    let mut log = folder.open(LogConfig { record_bytes_max: 14, ..LogConfig::default() }, clean());
+    append(&mut log, &compressed(&[100, 200], Compression::None)).unwrap();
+    append(&mut log, &compressed(&[300, 400], Compression::Zstd)).unwrap();
+    // attributes, two deltas, "key" and "value" with their lengths, no headers: 14 bytes, and one
+    // more for a timestamp delta of two bytes
+    assert_eq!(offset_at(&mut log, 200), Some((1, 200)));
+    assert_eq!(offset_at(&mut log, 300), Some((2, 300)));
+    let error = log.offset_for_timestamp(TimestampMs(400)).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidRecord, "{error}");
+    assert!(log.max_timestamp().is_err());
+    log.set_config(LogConfig { record_bytes_max: 15, ..LogConfig::default() });
+    assert_eq!(offset_at(&mut log, 400), Some((3, 400)));
+}
+
+#[test]
 fn a_record_inside_a_compressed_batch_is_found() {
     for compression in Compression::ALL {
         let folder = Folder::in_memory();

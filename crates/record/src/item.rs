@@ -60,6 +60,9 @@ pub enum RecordError {
     /// The record at this index ends early, is longer than its content, or holds an impossible
     /// varint or a header without a name.
     Malformed { index: i32 },
+    /// The record at this index came compressed and has more bytes behind its length than the
+    /// reader allows.
+    TooLarge { index: i32, bytes: usize, bytes_max: usize },
     /// Bytes are left behind the last record.
     Surplus { bytes: usize },
     /// The header's record count is negative.
@@ -70,6 +73,11 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed { index } => write!(f, "record {index} of the batch is malformed"),
+            Self::TooLarge { index, bytes, bytes_max } => write!(
+                f,
+                "record {index} of the batch inflates to {bytes} bytes, more than the {bytes_max} \
+                 of max.decompressed.message.bytes"
+            ),
             Self::Surplus { bytes } => {
                 write!(f, "{bytes} bytes are left behind the last record that the header counts")
             }
@@ -107,6 +115,8 @@ pub struct Records<'r> {
     append_time: Option<TimestampMs>,
     index: i32,
     count: i32,
+    is_compressed: bool,
+    record_bytes_max: usize,
     ended: bool,
 }
 
@@ -124,8 +134,17 @@ impl<'r> Records<'r> {
             append_time,
             index: 0,
             count: header.record_count,
+            is_compressed: header.attributes.compression() != Compression::None,
+            record_bytes_max: usize::MAX,
             ended: false,
         }
+    }
+
+    /// Ends with [`RecordError::TooLarge`] at a record that came compressed and is larger: what
+    /// `max.decompressed.message.bytes` asks of those who inflate.
+    #[must_use]
+    pub fn capped(self, record_bytes_max: usize) -> Self {
+        Self { record_bytes_max, ..self }
     }
 
     fn end(&mut self) -> Option<RecordError> {
@@ -137,9 +156,19 @@ impl<'r> Records<'r> {
         }
     }
 
-    fn read(&mut self) -> Option<Record<'r>> {
-        let length = usize::try_from(self.cursor.varint()?).ok()?;
-        let mut cursor = Cursor::new(self.cursor.take(length)?);
+    fn read(&mut self) -> Result<Record<'r>, RecordError> {
+        let malformed = RecordError::Malformed { index: self.index };
+        let length = self.cursor.varint().and_then(|length| usize::try_from(length).ok());
+        let bytes = length.ok_or(malformed)?;
+        if self.is_compressed && bytes > self.record_bytes_max {
+            let (index, bytes_max) = (self.index, self.record_bytes_max);
+            return Err(RecordError::TooLarge { index, bytes, bytes_max });
+        }
+        let content = self.cursor.take(bytes).ok_or(malformed)?;
+        self.parse(Cursor::new(content)).ok_or(malformed)
+    }
+
+    fn parse(&self, mut cursor: Cursor<'r>) -> Option<Record<'r>> {
         let _unused_attributes = cursor.byte()?;
         let timestamp_delta = cursor.varlong()?;
         let offset_delta = cursor.varint()?;
@@ -168,10 +197,9 @@ impl<'r> Iterator for Records<'r> {
             return self.end().map(Err);
         }
         let record = self.read();
-        self.ended = record.is_none();
-        let item = record.ok_or(RecordError::Malformed { index: self.index });
+        self.ended = record.is_err();
         self.index += 1;
-        Some(item)
+        Some(record)
     }
 }
 

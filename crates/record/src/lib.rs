@@ -56,7 +56,8 @@
 //! producer's batch is refused; Kafka overlooks it on topics with CreateTime as long as the batch's
 //! greatest timestamp is in bounds. Broken compressed data is INVALID_RECORD, a compression type
 //! that does not exist UNSUPPORTED_COMPRESSION_TYPE; both are UNKNOWN_SERVER_ERROR in Kafka. How
-//! far records inflate is limited. `tests/verdicts.rs` holds all of this against Kafka's classes.
+//! far the records of a batch inflate all together is limited; in Kafka each of them is, which is
+//! `max.decompressed.message.bytes` here as there. `tests/verdicts.rs` holds all of this against Kafka's classes.
 
 mod attributes;
 mod batch;

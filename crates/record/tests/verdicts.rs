@@ -13,9 +13,11 @@ use types::{Offset, ProducerId, Sequence, TimestampMs};
 
 const NOW: i64 = 1_700_000_000_000;
 const BOUND_MS: i64 = 1000;
+/// The cap of topics whose case begins with `capped-`.
+const RECORD_BYTES_MAX: usize = 20;
 
 struct Case {
-    /// Begins with `compacted-` where the topic is.
+    /// Begins with `compacted-` where the topic is, with `capped-` where it caps inflated records.
     name: &'static str,
     bytes: Vec<u8>,
     /// What Kafka says where we differ, on purpose.
@@ -143,9 +145,40 @@ fn records() -> Vec<Case> {
     ]
 }
 
+/// A batch of two records, the second of which has so many bytes behind its length.
+fn second_record_of(record_bytes: usize, compression: Compression, timestamp: i64) -> Vec<u8> {
+    // attributes, timestamp delta, offset delta, null key, length of the value, no headers
+    let value = vec![b'v'; record_bytes - 6];
+    let mut builder = BatchBuilder::new();
+    builder.append(TimestampMs(timestamp), None, Some(b"v"), &[]).expect("small");
+    builder.append(TimestampMs(timestamp), None, Some(&value), &[]).expect("small");
+    builder.finish(Codec::new(compression), Producer::NONE, &mut Scratch::new())
+}
+
+fn record_sizes() -> Vec<Case> {
+    use Compression::{Gzip, Lz4, Snappy, Zstd};
+    let over = RECORD_BYTES_MAX + 1;
+    vec![
+        same("capped-at-the-cap", second_record_of(RECORD_BYTES_MAX, Lz4, NOW)),
+        same("capped-over-gzip", second_record_of(over, Gzip, NOW)),
+        same("capped-over-snappy", second_record_of(over, Snappy, NOW)),
+        same("capped-over-lz4", second_record_of(over, Lz4, NOW)),
+        same("capped-over-zstd", second_record_of(10 * over, Zstd, NOW)),
+        // a size is seen before what is wrong with the record otherwise
+        same("capped-over-and-old", second_record_of(over, Zstd, 5)),
+        // only what was compressed is judged
+        same("capped-plain", second_record_of(10 * over, Compression::None, NOW)),
+    ]
+}
+
 fn ours(case: &Case) -> String {
     let rules = Rules {
         compacted: case.name.starts_with("compacted-"),
+        record_bytes_max: if case.name.starts_with("capped-") {
+            RECORD_BYTES_MAX
+        } else {
+            Rules::default().record_bytes_max
+        },
         timestamp_before_ms_max: BOUND_MS,
         timestamp_after_ms_max: BOUND_MS,
         ..Rules::default()
@@ -165,7 +198,7 @@ fn kafka_says_the_same() {
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("verdicts-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let mut expected = Vec::new();
-    for case in [headers(), frames(), records()].into_iter().flatten() {
+    for case in [headers(), frames(), records(), record_sizes()].into_iter().flatten() {
         fs::write(folder.join(case.name), &case.bytes).unwrap();
         let ours = ours(&case);
         let kafka = case.kafka.map_or(ours.clone(), str::to_owned);

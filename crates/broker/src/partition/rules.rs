@@ -48,6 +48,7 @@ fn record_rules(config: &TopicConfig) -> Rules {
     Rules {
         batch_bytes_max: usize::try_from(records.max_message_bytes).unwrap_or(0),
         inflated_bytes_max: INFLATED_BYTES_MAX,
+        record_bytes_max: record_bytes_max(config),
         zstd_allowed: true,
         compacted: config.cleanup.compact,
         timestamp_type: match records.timestamp_type {
@@ -58,6 +59,11 @@ fn record_rules(config: &TopicConfig) -> Rules {
         timestamp_after_ms_max: records.timestamp_after_max_ms,
         compression: codec(records.compression),
     }
+}
+
+/// `max.decompressed.message.bytes`.
+fn record_bytes_max(config: &TopicConfig) -> usize {
+    usize::try_from(config.records.max_decompressed_bytes).unwrap_or(0)
 }
 
 fn codec(compression: TopicCompression) -> Option<Codec> {
@@ -88,6 +94,8 @@ fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig
         flush_messages: i64::MAX,
         flush_ms: segment.flush_ms,
         file_delete_delay_ms: cleanup.file_delete_delay_ms,
+        record_bytes_max: record_bytes_max(config),
+        preallocate: segment.preallocate,
         producer_id_expiration_ms,
     }
 }

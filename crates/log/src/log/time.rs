@@ -1,6 +1,8 @@
 //! Questions about time: the first record as young as that, the youngest record.
 
-use record::{batches, with_scratch};
+use std::path::Path;
+
+use record::{DecompressError, RecordError, batches, with_scratch};
 use types::{LeaderEpoch, Offset, TimestampMs};
 
 use super::Log;
@@ -63,7 +65,7 @@ impl<D: Disk> Log<D> {
         index: usize,
         target: TimestampMs,
     ) -> Result<Option<TimestampedOffset>, LogError> {
-        let start = self.start;
+        let (start, record_bytes_max) = (self.start, self.config.record_bytes_max);
         let segment = &mut self.segments[index];
         let path = self.home.path(segment.base_offset, Part::Log);
         let position = segment.position_by_time(&self.home, target, start)?;
@@ -77,10 +79,8 @@ impl<D: Disk> Log<D> {
                 continue;
             }
             let bytes = scanner.read(&batch).attempt("read", &path)?;
-            let found = first_record(&bytes, target, start);
-            if let Some((offset, timestamp)) =
-                found.map_err(|why| unreadable(&path, &batch, why))?
-            {
+            let found = first_record(&bytes, target, start, record_bytes_max);
+            if let Some((offset, timestamp)) = found.map_err(|why| why.at(&path, &batch))? {
                 let leader_epoch = Some(batch.header.leader_epoch).filter(|epoch| epoch.0 >= 0);
                 return Ok(Some(TimestampedOffset { offset, timestamp, leader_epoch }));
             }
@@ -89,23 +89,41 @@ impl<D: Disk> Log<D> {
     }
 }
 
+/// Why the records of a batch cannot be looked at.
+enum Unreadable {
+    Inflation(DecompressError),
+    Record(RecordError),
+}
+
+impl Unreadable {
+    fn at(self, path: &Path, batch: &Located) -> LogError {
+        let why = match self {
+            Self::Record(error @ RecordError::TooLarge { .. }) => {
+                return LogError::RecordTooLarge(error);
+            }
+            Self::Record(error) => error.to_string(),
+            Self::Inflation(error) => error.to_string(),
+        };
+        let why = format!("the batch at byte {}: {why}", batch.position);
+        StorageError::corrupt(path, why).into()
+    }
+}
+
 fn first_record(
     batch: &[u8],
     target: TimestampMs,
     start: Offset,
-) -> Result<Option<(Offset, TimestampMs)>, String> {
+    record_bytes_max: usize,
+) -> Result<Option<(Offset, TimestampMs)>, Unreadable> {
     let Some(Ok(batch)) = batches(batch).next() else { return Ok(None) };
     with_scratch(|scratch| {
-        for record in batch.records(scratch).map_err(|error| error.to_string())? {
-            let record = record.map_err(|error| error.to_string())?;
+        let records = batch.records(scratch).map_err(Unreadable::Inflation)?;
+        for record in records.capped(record_bytes_max) {
+            let record = record.map_err(Unreadable::Record)?;
             if record.timestamp >= target && record.offset >= start {
                 return Ok(Some((record.offset, record.timestamp)));
             }
         }
         Ok(None)
     })
-}
-
-fn unreadable(path: &std::path::Path, batch: &Located, why: String) -> StorageError {
-    StorageError::corrupt(path, format!("the batch at byte {}: {why}", batch.position))
 }

@@ -45,6 +45,7 @@ pub struct Segment {
     pub index_interval_bytes: i32,
     pub flush_messages: i64,
     pub flush_ms: i64,
+    pub preallocate: bool,
 }
 
 /// What records look like.
@@ -179,6 +180,7 @@ impl Found<'_> {
             index_interval_bytes: self.int("index.interval.bytes")?,
             flush_messages: self.long("flush.messages")?,
             flush_ms: self.long("flush.ms")?,
+            preallocate: self.boolean("preallocate")?,
         })
     }
 

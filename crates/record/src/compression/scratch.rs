@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::{Codec, Compression, DecompressError, InflateError, gzip, lz4, snappy, zstd};
 
-/// How far a records section may inflate unless the caller says otherwise. Kafka has no limit;
-/// this one is 128 times the default `max.message.bytes`.
+/// How far a records section may inflate unless the caller says otherwise. Kafka limits single
+/// records, not all of them together; this is 128 times the default `max.message.bytes`.
 pub const INFLATED_BYTES_MAX: usize = 128 << 20;
 
 /// A buffer beyond this goes back as soon as its batch is done.

@@ -24,8 +24,10 @@ use walk::{Walk, walk};
 pub struct Rules {
     /// `max.message.bytes`: of the batch as it arrives, and as it is stored.
     pub batch_bytes_max: usize,
-    /// How far the records may inflate.
+    /// How far the records may inflate, all together.
     pub inflated_bytes_max: usize,
+    /// `max.decompressed.message.bytes`: of each record that comes compressed.
+    pub record_bytes_max: usize,
     /// Whether the request may carry zstd: Produce from v7 on.
     pub zstd_allowed: bool,
     /// `cleanup.policy` contains `compact`: every record needs a key.
@@ -49,6 +51,7 @@ impl Default for Rules {
         Self {
             batch_bytes_max: 1_048_588,
             inflated_bytes_max: INFLATED_BYTES_MAX,
+            record_bytes_max: usize::MAX,
             zstd_allowed: true,
             compacted: false,
             timestamp_type: TimestampType::CreateTime,
@@ -93,6 +96,7 @@ fn judge<'a>(
     check_header(header)?;
     let compression = header.attributes.compression();
     let records = scratch.inflate(compression, batch.body())?;
+    rules.check_record_sizes(header, records)?;
     let walked = walk(records, header)?;
     rules.check_records(header, records, &walked, now)?;
 
@@ -151,6 +155,18 @@ impl Rules {
     fn check_size(&self, bytes: usize) -> Result<(), Rejection> {
         if bytes > self.batch_bytes_max {
             return Err(Rejection::size(bytes, self.batch_bytes_max));
+        }
+        Ok(())
+    }
+
+    /// Looks at single records only where all of them together are larger than one may be.
+    fn check_record_sizes(&self, header: &BatchHeader, records: &[u8]) -> Result<(), Rejection> {
+        let is_compressed = header.attributes.compression() != Compression::None;
+        if !is_compressed || records.len() <= self.record_bytes_max {
+            return Ok(());
+        }
+        for record in Records::new(header, records).capped(self.record_bytes_max) {
+            record?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 // What Kafka's leader says to batches: for every file in a folder, one line with its name, and the
 // error with the records that it names, or ok with the greatest timestamp.
 //
-//   Verdicts FOLDER     files named compacted-… are judged as for a compacted topic
+//   Verdicts FOLDER     files named compacted-… are judged as for a compacted topic,
+//                       those named capped-… with max.decompressed.message.bytes=RECORD_BYTES_MAX
 
 import java.io.IOException;
 import java.lang.reflect.Proxy;
@@ -27,6 +28,7 @@ import org.apache.kafka.storage.internals.log.RecordValidationException;
 public class Verdicts {
     static final long NOW = 1_700_000_000_000L;
     static final long BOUND_MS = 1000;
+    static final int RECORD_BYTES_MAX = 20;
 
     public static void main(String[] args) throws IOException {
         List<Path> files;
@@ -35,11 +37,11 @@ public class Verdicts {
         }
         for (Path file : files) {
             String name = file.getFileName().toString();
-            System.out.println(name + " " + verdict(Files.readAllBytes(file), name.startsWith("compacted-")));
+            System.out.println(name + " " + verdict(Files.readAllBytes(file), name));
         }
     }
 
-    static String verdict(byte[] bytes, boolean compacted) {
+    static String verdict(byte[] bytes, String name) {
         try {
             MemoryRecords records = MemoryRecords.readableRecords(ByteBuffer.wrap(bytes));
             ProduceRequest.validateRecords((short) 9, records);
@@ -47,8 +49,9 @@ public class Verdicts {
             batch.ensureValid();
             CompressionType type = batch.compressionType();
             LogValidator validator = new LogValidator(records, new TopicPartition("t", 0), clock(), type,
-                Compression.of(type).build(), compacted, RecordBatch.MAGIC_VALUE_V2, TimestampType.CREATE_TIME,
-                BOUND_MS, BOUND_MS, 0, AppendOrigin.CLIENT);
+                Compression.of(type).build(), name.startsWith("compacted-"), RecordBatch.MAGIC_VALUE_V2,
+                TimestampType.CREATE_TIME, BOUND_MS, BOUND_MS, 0, AppendOrigin.CLIENT,
+                name.startsWith("capped-") ? RECORD_BYTES_MAX : Integer.MAX_VALUE - 8);
             LogValidator.ValidationResult result = validator.validateMessagesAndAssignOffsets(
                 PrimitiveRef.ofLong(0), standIn(LogValidator.MetricsRecorder.class, null), BufferSupplier.create());
             return "ok max " + result.maxTimestampMs();
