@@ -27,6 +27,8 @@ pub(crate) struct Located {
 pub(crate) struct Damage {
     pub(crate) position: u32,
     pub(crate) why: String,
+    /// Whether there are only zeros where a header should be, as in room that was set aside.
+    pub(crate) is_blank: bool,
 }
 
 /// The outcome of a step: a batch, damage, or the end.
@@ -79,9 +81,12 @@ impl<'f, F: DiskFile> Scanner<'f, F> {
         if position == self.end {
             return Ok(Ok(None));
         }
-        let damage = |why: String| Ok(Err(Damage { position, why }));
         let rest = self.end - position;
-        if (rest as usize) < HEADER_BYTES {
+        let front_bytes = HEADER_BYTES.min(rest as usize);
+        let front = &self.buffered(position, front_bytes)?[..front_bytes];
+        let is_blank = front.iter().all(|byte| *byte == 0);
+        let damage = |why: String| Ok(Err(Damage { position, why, is_blank }));
+        if front_bytes < HEADER_BYTES {
             return damage(format!("{rest} bytes are too few for a batch"));
         }
         let header = match BatchHeader::parse(self.buffered(position, HEADER_BYTES)?) {

@@ -28,6 +28,9 @@ pub(crate) struct Segment<D: Disk> {
     pub(crate) bytes: u32,
     pub(crate) created: TimestampMs,
     slot: FileSlot<D::File>,
+    /// Whether the file may go on behind `bytes`, now or after a crash: room that was set aside, or
+    /// a cut that is not synced.
+    has_room: bool,
     indexes: Option<Box<Indexes>>,
     first_timestamp: Option<TimestampMs>,
     /// Whether there can be a transaction index.
@@ -98,6 +101,7 @@ impl<D: Disk> Segment<D> {
             bytes: 0,
             created: now,
             slot: FileSlot::default(),
+            has_room: false,
             indexes: Some(Box::new(Indexes::empty(base_offset))),
             first_timestamp: None,
             has_aborted: false,
@@ -116,6 +120,7 @@ impl<D: Disk> Segment<D> {
             bytes,
             created: modified,
             slot: FileSlot::default(),
+            has_room: false,
             indexes: None,
             first_timestamp: None,
             has_aborted,
@@ -161,14 +166,18 @@ impl<D: Disk> Segment<D> {
         batch: &ValidBatch<'_>,
         base_offset: Offset,
         leader_epoch: LeaderEpoch,
-        interval: u32,
+        config: &LogConfig,
     ) -> Result<BatchHeader, StorageError> {
         self.make_index_room(home)?;
         let file = self.file(home)?;
+        if config.preallocate && self.bytes == 0 {
+            self.set_room_aside(home, config.segment_bytes)?;
+        }
         let head = batch.header_bytes(base_offset, leader_epoch);
         let written = file.file().write_at(&head, batch.body(), u64::from(self.bytes));
         if let Err(error) = written {
             let path = home.path(self.base_offset, Part::Log);
+            self.has_room = true;
             if let Err(cut) = file.file().set_len(u64::from(self.bytes)) {
                 let path = path.display();
                 tracing::warn!(%path, %cut, "the next append overwrites a torn batch");
@@ -177,11 +186,38 @@ impl<D: Disk> Segment<D> {
         }
         let header = BatchHeader { base_offset, leader_epoch, ..*batch.header() };
         let (position, segment_base) = (self.bytes, self.base_offset);
+        let interval = config.index_interval_bytes;
         self.indexes(home)?.note(segment_base, &header, position, interval);
         self.first_timestamp.get_or_insert(header.max_timestamp);
         self.bytes +=
             u32::try_from(batch.total_bytes()).expect("judged against the segment's size");
         Ok(header)
+    }
+
+    /// Gives the file its full length before its first batch (`preallocate`). As in Kafka the room is
+    /// a hole: no volume is full of segments that were only begun.
+    fn set_room_aside(&mut self, home: &Home<D>, segment_bytes: u32) -> Result<(), StorageError> {
+        self.has_room = true;
+        let bytes = u64::from(segment_bytes.min(SEGMENT_BYTES_MAX));
+        let path = home.path(self.base_offset, Part::Log);
+        self.file(home)?.file().set_len(bytes).attempt("set room aside in", &path)
+    }
+
+    /// Cuts off what the file may have behind the last batch; tells whether there could be
+    /// something. The cut is to be synced with the last batch, or else by the caller.
+    pub(crate) fn trim(&mut self, home: &Home<D>) -> Result<bool, StorageError> {
+        let had_room = self.has_room;
+        if had_room {
+            self.cut(home, self.bytes)?;
+            self.has_room = false;
+        }
+        Ok(had_room)
+    }
+
+    /// Makes the file's contents durable.
+    pub(crate) fn sync(&mut self, home: &Home<D>) -> Result<(), StorageError> {
+        let path = home.path(self.base_offset, Part::Log);
+        self.file(home)?.file().sync().attempt("sync", &path)
     }
 
     /// The first batch that ends at or behind `offset`.
@@ -416,8 +452,8 @@ impl<D: Disk> Segment<D> {
         let path = home.path(base_offset, Part::TxnIndex);
         indexes.txn.truncate(end, &Place { disk: &home.disk, path: &path })?;
         self.cut(home, bytes)?;
-        let path = home.path(base_offset, Part::Log);
-        self.file(home)?.file().sync().attempt("sync", &path)?;
+        self.sync(home)?;
+        self.has_room = false;
         self.reload_max_time(home)
     }
 
@@ -446,6 +482,7 @@ impl<D: Disk> Segment<D> {
     pub(crate) fn cut(&mut self, home: &Home<D>, bytes: u32) -> Result<(), StorageError> {
         let path = home.path(self.base_offset, Part::Log);
         let file = self.file(home)?;
+        self.has_room = true;
         file.file().set_len(u64::from(bytes)).attempt("cut", &path)?;
         self.bytes = bytes;
         Ok(())
@@ -472,7 +509,7 @@ impl<D: Disk> Segment<D> {
 }
 
 pub(crate) fn damaged(path: &std::path::Path, damage: &Damage) -> StorageError {
-    let Damage { position, why } = damage;
+    let Damage { position, why, .. } = damage;
     StorageError::corrupt(path, format!("no record batch at byte {position}: {why}"))
 }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use log::{Disk, FileCache, LogConfig, LogError, RealDisk};
+use log::{Disk, FileCache, LogConfig, LogError, RealDisk, Survival};
 use record::batches;
 use types::{Offset, TimestampMs};
 
@@ -101,4 +101,35 @@ fn idle_logs_hold_no_files() {
     files.close_idle();
     assert_eq!(files.open_files(), 0);
     assert_eq!(values(&mut logs[7]).len(), 1);
+}
+
+#[test]
+fn room_is_set_aside_for_a_segment_and_given_back_when_it_is_closed() {
+    let config = LogConfig { preallocate: true, ..small_segments() };
+    let segment_bytes = u64::from(config.segment_bytes);
+    let folder = Folder::in_memory();
+    let mut log = folder.open(config.clone(), clean());
+    let bytes = |base: i64| folder.disk.stat(&folder.path.join(format!("{base:020}.log"))).ok();
+    let bytes = |base: i64| bytes(base).map(|stat| stat.bytes);
+    assert_eq!(bytes(0), None, "a log that was never written has no file");
+    while log.segment_count() < 2 {
+        assert!(bytes(0).is_none_or(|bytes| bytes == segment_bytes));
+        append(&mut log, &batch(1, &[7; 60])).unwrap();
+    }
+    let active = log.end_offset().0 - 1;
+    assert_eq!(bytes(active), Some(segment_bytes));
+    assert_eq!(log.bytes(), bytes(0).unwrap() + log.bytes() / u64::try_from(active + 1).unwrap());
+    let contents = values(&mut log);
+    let killed = Folder::after_crash(folder.disk.survive(Survival::Everything));
+    let mut recovered = killed.open(config.clone(), crashed(Offset(0)));
+    assert_eq!(values(&mut recovered), contents);
+    assert_eq!(recovered.recovery().truncated_bytes, 0, "{:?}", recovered.recovery());
+    log.flush(TimestampMs(0)).unwrap();
+    log.close(TimestampMs(0)).unwrap();
+    assert_eq!(log.bytes(), bytes(0).unwrap() + bytes(active).unwrap());
+    drop(log);
+    let after = Folder::after_crash(folder.disk.survive(Survival::SyncedOnly));
+    let mut log = after.open(config, clean());
+    assert_eq!(values(&mut log), contents, "what is given back is given back for good");
+    append(&mut log, &batch(1, &[7; 60])).unwrap();
 }

@@ -230,6 +230,12 @@ fn a_log_that_flushes_every_append_loses_nothing_at_all() {
 }
 
 #[test]
+fn room_that_was_set_aside_for_a_segment_is_no_part_of_it() {
+    check_every_crash(&LogConfig { preallocate: true, ..config(i64::MAX) }, false);
+    check_every_crash(&LogConfig { preallocate: true, ..config(1) }, true);
+}
+
+#[test]
 fn a_crash_while_segments_are_removed_loses_only_those() {
     check_every_crash(&config(i64::MAX), true);
 }

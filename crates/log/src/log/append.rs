@@ -95,10 +95,9 @@ impl<D: Disk> Log<D> {
         if self.segments.len() == 1 && self.end == self.active_base() {
             self.durable.names += 1;
         }
-        let interval = self.config.index_interval_bytes;
         let active = self.segments.last_mut().expect("a log has an active segment");
         let position = active.bytes;
-        let header = active.append(&self.home, batch, base_offset, leader_epoch, interval)?;
+        let header = active.append(&self.home, batch, base_offset, leader_epoch, &self.config)?;
         self.recent.push(BatchPlace { base_offset, position, bytes });
         self.end = header.next_offset();
         self.note(&header, marker)?;

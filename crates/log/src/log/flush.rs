@@ -154,6 +154,10 @@ impl<D: Disk> Log<D> {
             active.seal(&self.home)?;
             self.store_snapshot()?;
         }
+        let active = self.segments.last_mut().expect("a log has an active segment");
+        if active.trim(&self.home)? && self.durable.recovery_point == self.end {
+            active.sync(&self.home)?;
+        }
         self.flush(now)
     }
 }

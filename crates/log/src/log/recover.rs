@@ -22,7 +22,8 @@ impl<D: Disk> Log<D> {
     /// producers rebuilt. The log is cut at the first batch that is torn, garbled or out of order,
     /// and what lies behind it is removed. A gap between segments is a loss as well, unless
     /// compaction makes gaps: where a power failure has taken the end of a segment but not the next
-    /// one, the records in front of the gap are the log.
+    /// one, the records in front of the gap are the log. Room that was set aside for batches is no
+    /// damage, but a gap behind it is a loss whoever made it.
     pub(super) fn recover_segments(
         &mut self,
         listing: &Listing,
@@ -31,9 +32,10 @@ impl<D: Disk> Log<D> {
         let behind: Vec<_> = self.segments.drain(first..).collect();
         self.end = behind.first().map_or(self.end, |segment| segment.base_offset);
         let mut is_cut = false;
+        let mut may_have_gaps = self.config.cleanup_compact;
         for mut segment in behind {
             let gap = segment.base_offset.0 - self.end.0;
-            if is_cut || gap < 0 || (gap > 0 && !self.config.cleanup_compact) {
+            if is_cut || gap < 0 || (gap > 0 && !may_have_gaps) {
                 is_cut = true;
                 self.recovery.truncated_bytes += u64::from(segment.bytes);
                 segment.close_file(&self.home);
@@ -47,9 +49,13 @@ impl<D: Disk> Log<D> {
             segment.reset_indexes();
             self.segments.push(segment);
             let sound = self.sweep()?;
-            if let Some(damage) = sound.damage {
+            if let Some(damage) = sound.damage.filter(|damage| !damage.is_blank) {
                 self.cut_active(sound.bytes, bytes, &damage)?;
                 is_cut = true;
+            } else if sound.bytes < bytes {
+                let active = self.segments.last_mut().expect("a log has an active segment");
+                active.cut(&self.home, sound.bytes)?;
+                may_have_gaps = false;
             }
         }
         self.store_recovered_indexes(first)
@@ -85,7 +91,7 @@ impl<D: Disk> Log<D> {
             let is_crc_valid = scanner.is_crc_valid(&batch).attempt("read", &path)?;
             if let Some(why) = self.objection(&batch, is_crc_valid) {
                 let position = batch.position;
-                let damage = Some(Damage { position, why });
+                let damage = Some(Damage { position, why, is_blank: false });
                 return Ok(Sound { bytes: position, damage });
             }
             let body = batch.header.attributes.is_control().then(|| scanner.read(&batch));

@@ -67,9 +67,13 @@ impl<D: Disk> Log<D> {
         }
         let active = self.segments.last_mut().expect("a log has an active segment");
         active.seal(&self.home)?;
+        let is_trimmed = active.trim(&self.home)?;
         if self.durable.recovery_point == end {
-            // the log is on disk up to here, so that no recovery will build these indexes again
+            // the log is on disk up to here, so that no recovery will look at this segment again
             sync_indexes(&self.home.disk, &self.home.index_paths(active.base_offset))?;
+            if is_trimmed {
+                active.sync(&self.home)?;
+            }
         }
         self.producers.expire(now, self.config.producer_id_expiration_ms);
         self.store_snapshot()?;

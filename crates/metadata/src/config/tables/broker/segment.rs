@@ -93,7 +93,6 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
     boolean("log.preallocate")
         .or("false")
         .cluster_wide()
-        .no_effect()
         .doc("Whether segment files are given their full size when they are created."),
     int("log.roll.hours")
         .or("168")

@@ -95,7 +95,6 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
     boolean("preallocate")
         .or("false")
         .from(&[same("log.preallocate")])
-        .no_effect()
         .doc("Whether a segment's file is given its full size when it is created."),
     int("segment.bytes")
         .or("1073741824")
