@@ -27,6 +27,8 @@ pub(crate) struct Segment<D: Disk> {
     pub(crate) base_offset: Offset,
     pub(crate) bytes: u32,
     pub(crate) created: TimestampMs,
+    /// Of the last append.
+    pub(crate) modified: TimestampMs,
     slot: FileSlot<D::File>,
     /// Whether the file may go on behind `bytes`, now or after a crash: room that was set aside, or
     /// a cut that is not synced.
@@ -47,18 +49,23 @@ struct Indexes {
     bytes_since_entry: u32,
 }
 
-/// Where a batch that is looked for begins, and its size.
+/// A batch that is looked for: its offsets, where it begins, and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchPlace {
     pub(crate) base_offset: Offset,
+    pub(crate) last_offset: Offset,
     pub(crate) position: u32,
     pub(crate) bytes: u32,
 }
 
 impl From<Located> for BatchPlace {
     fn from(batch: Located) -> Self {
-        let (base_offset, bytes) = (batch.base_offset(), batch.bytes());
-        Self { base_offset, position: batch.position, bytes }
+        Self {
+            base_offset: batch.base_offset(),
+            last_offset: batch.header.last_offset(),
+            position: batch.position,
+            bytes: batch.bytes(),
+        }
     }
 }
 
@@ -100,6 +107,7 @@ impl<D: Disk> Segment<D> {
             base_offset,
             bytes: 0,
             created: now,
+            modified: now,
             slot: FileSlot::default(),
             has_room: false,
             indexes: Some(Box::new(Indexes::empty(base_offset))),
@@ -119,6 +127,7 @@ impl<D: Disk> Segment<D> {
             base_offset,
             bytes,
             created: modified,
+            modified,
             slot: FileSlot::default(),
             has_room: false,
             indexes: None,
@@ -167,6 +176,7 @@ impl<D: Disk> Segment<D> {
         base_offset: Offset,
         leader_epoch: LeaderEpoch,
         config: &LogConfig,
+        now: TimestampMs,
     ) -> Result<BatchHeader, StorageError> {
         self.make_index_room(home)?;
         let file = self.file(home)?;
@@ -189,6 +199,7 @@ impl<D: Disk> Segment<D> {
         let interval = config.index_interval_bytes;
         self.indexes(home)?.note(segment_base, &header, position, interval);
         self.first_timestamp.get_or_insert(header.max_timestamp);
+        self.modified = now;
         self.bytes +=
             u32::try_from(batch.total_bytes()).expect("judged against the segment's size");
         Ok(header)

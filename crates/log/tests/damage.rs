@@ -6,8 +6,10 @@ mod common;
 use std::path::PathBuf;
 
 use common::*;
-use log::{Access, Disk, DiskFile, Log, LogConfig, LogError, MemDisk, Outage, Survival};
-use types::{ErrorCode, Offset, TimestampMs};
+use log::{Access, Disk, DiskFile, Log, LogConfig, LogError, MemDisk, Origin, Outage, Survival};
+use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
+
+const NOW: TimestampMs = TimestampMs(0);
 
 fn filled(batches: usize) -> (Folder<MemDisk>, Log<MemDisk>) {
     let folder = Folder::in_memory();
@@ -100,6 +102,93 @@ fn a_log_whose_sync_has_failed_takes_nothing_until_it_is_opened_anew() {
 }
 
 #[test]
+fn what_a_failed_sync_has_dropped_is_never_called_durable() {
+    let (folder, mut log) = filled(5);
+    folder.disk.fail_from(folder.disk.writes(), Outage::Unsyncable);
+    assert!(log.flush(TimestampMs(0)).is_err());
+    folder.disk.heal();
+    assert!(matches!(log.flush(TimestampMs(0)), Err(LogError::Failed { .. })));
+    assert!(matches!(log.close(TimestampMs(0)), Err(LogError::Failed { .. })));
+    assert!(matches!(log.begin_flush(TimestampMs(0)), Err(LogError::Failed { .. })));
+    assert_eq!(log.recovery_point(), Offset(0));
+    assert!(!log.is_flush_due(TimestampMs(i64::MAX)), "nobody needs to try");
+}
+
+/// A log whose second segment is empty, as compaction may leave it.
+fn with_an_empty_segment(config: LogConfig) -> (Folder<MemDisk>, Log<MemDisk>) {
+    let (folder, mut log) = filled(60);
+    log.close(TimestampMs(0)).unwrap();
+    assert!(log.segment_count() > 3);
+    let second =
+        (1..60).find(|base| folder.disk.stat(&folder.path.join(format!("{base:020}.log"))).is_ok());
+    for suffix in ["log", "index", "timeindex"] {
+        let name = format!("{:020}.{suffix}", second.unwrap());
+        let file = folder.disk.open(&folder.path.join(name), Access::Write).unwrap();
+        file.set_len(0).unwrap();
+    }
+    let log = folder.open(config, clean());
+    (folder, log)
+}
+
+#[test]
+fn an_empty_segment_amid_others_hides_nothing_behind_it() {
+    let config = LogConfig { retention_ms: 1, cleanup_compact: true, ..small_segments() };
+    let (folder, mut log) = with_an_empty_segment(config.clone());
+    let segments = log.segment_count();
+    assert!(values(&mut log).len() < 60);
+    log.apply_retention(Offset(60), TimestampMs(1 << 40)).unwrap();
+    assert_eq!(log.start_offset(), Offset(60), "all of {segments} segments are too old");
+    let (_, mut log) =
+        with_an_empty_segment(LogConfig { retention_ms: -1, retention_bytes: 0, ..config.clone() });
+    log.apply_retention(Offset(60), TimestampMs(0)).unwrap();
+    assert_eq!(log.start_offset(), Offset(60), "all are too much");
+    drop(folder);
+    // epochs and producers are read from the batches behind it too
+    let (folder, mut log) = with_an_empty_segment(config.clone());
+    log.begin_epoch(LeaderEpoch(4));
+    log.append(&batch_at(&[1], b"v", producer(7, 0, 0)), Origin::Client, LeaderEpoch(4), NOW)
+        .unwrap();
+    log.close(NOW).unwrap();
+    drop(log);
+    overwrite(&folder, "leader-epoch-checkpoint", 0, b"x");
+    let log = folder.open(config, clean());
+    assert_eq!(log.epochs().len(), 2);
+}
+
+#[test]
+fn a_gap_in_front_of_the_recovery_point_is_no_loss() {
+    // the topic was compacted once
+    let (folder, log) =
+        with_an_empty_segment(LogConfig { cleanup_compact: true, ..small_segments() });
+    drop(log);
+    let log = folder.open(small_segments(), crashed(Offset(59)));
+    assert_eq!((log.end_offset(), log.recovery().truncated_bytes), (Offset(60), 0));
+    let gone = path(&folder, ".index");
+    folder.disk.remove_file(&gone).unwrap();
+    let log = folder.open(small_segments(), clean());
+    assert_eq!((log.end_offset(), log.recovery().truncated_bytes), (Offset(60), 0));
+}
+
+#[test]
+fn what_a_cut_segment_was_to_become_is_dropped_where_a_part_of_it_is_missing() {
+    // a segment is cut in several: the later parts are renamed first
+    let folder = closed(30);
+    let (first, whole) = (
+        folder.path.join(format!("{:020}.log", 0)),
+        values(&mut folder.open(small_segments(), clean())),
+    );
+    let mut bytes = vec![0; usize::try_from(folder.disk.stat(&first).unwrap().bytes).unwrap()];
+    folder.disk.open(&first, Access::Read).unwrap().read_at(&mut bytes, 0).unwrap();
+    let half = bytes.len() / 131 / 2;
+    let create = |name: String, bytes: &[u8]| {
+        folder.disk.open(&folder.path.join(name), Access::Create).unwrap().write_at(bytes, &[], 0)
+    };
+    create(format!("{:020}.log.cleaned", 0), &bytes[..70]).unwrap();
+    create(format!("{half:020}.log.swap"), &bytes[bytes.len() - 2 * 131..]).unwrap();
+    assert_eq!(values(&mut folder.open(small_segments(), clean())), whole);
+}
+
+#[test]
 fn a_garbled_byte_ends_the_log_in_front_of_its_batch() {
     let (folder, log) = filled(100);
     let batch_bytes = u64::try_from(batch(1, &[7; 60]).total_bytes()).unwrap();
@@ -175,7 +264,7 @@ fn what_deletion_and_compaction_leave_behind_is_cleared_at_the_next_start() {
         folder.disk.open(&folder.path.join(name), Access::Create).unwrap();
     };
     create("00000000000000000000.log.deleted");
-    create("00000000000000000000.index.cleaned");
+    create("00000000000000000099.index.cleaned");
     create("00000000000000000099.timeindex");
     create("00000000000000009999.snapshot");
     // a compacted first segment on the way to its place
@@ -224,4 +313,57 @@ fn replicated_batches_keep_their_offsets_and_follow_the_log() {
     let error = replica.append_replicated(&garbled, TimestampMs(0)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::CorruptMessage);
     assert_eq!(replica.end_offset(), Offset(0));
+}
+
+/// The bytes of one batch of one record at `base_offset`.
+fn replicated(base_offset: i64) -> Vec<u8> {
+    let batch = batch(1, b"value");
+    [&batch.header_bytes(Offset(base_offset), EPOCH)[..], batch.body()].concat()
+}
+
+#[test]
+fn a_read_in_a_gap_begins_behind_it() {
+    let mut log = Folder::in_memory().open(LogConfig::default(), clean());
+    for base_offset in [0, 1, 10, 11, 30] {
+        log.append_replicated(&replicated(base_offset), NOW).unwrap();
+    }
+    let mut read = |from: i64, upper: i64| {
+        let slice = log.read(Offset(from), u32::MAX, Offset(upper), true).unwrap();
+        slice
+            .map(|slice| (slice.base_offset.0, slice.to_vec().unwrap().len() / replicated(0).len()))
+    };
+    assert_eq!(read(1, 31), Some((1, 4)));
+    assert_eq!(read(5, 31), Some((10, 3)));
+    assert_eq!(read(0, 5), Some((0, 2)));
+    assert_eq!(read(0, 11), Some((0, 3)));
+    assert_eq!(read(5, 7), None);
+    assert_eq!(read(12, 31), Some((30, 1)));
+}
+
+#[test]
+fn offsets_that_an_index_cannot_hold_begin_a_segment() {
+    let far = i64::from(i32::MAX);
+    for opening in [clean(), crashed(Offset(0))] {
+        let config = LogConfig { cleanup_compact: true, ..small_segments() };
+        let folder = Folder::in_memory();
+        let mut log = folder.open(config.clone(), clean());
+        let bases = [5 * far, 5 * far + 1, 6 * far, 6 * far + 1, 6 * far + 2, 9 * far];
+        for base_offset in bases {
+            log.append_replicated(&replicated(base_offset), NOW).unwrap();
+        }
+        let check = |log: &mut Log<MemDisk>| {
+            let offsets: Vec<i64> = values(log).into_iter().map(|(offset, _)| offset).collect();
+            assert_eq!(offsets, bases);
+            assert_eq!(log.end_offset(), Offset(9 * far + 1));
+            for base in bases {
+                let slice = log.read(Offset(base), 1, log.end_offset(), true).unwrap().unwrap();
+                assert_eq!(slice.base_offset, Offset(base));
+            }
+        };
+        check(&mut log);
+        log.close(NOW).unwrap();
+        assert_eq!(log.segment_count(), 3);
+        drop(log);
+        check(&mut folder.open(config, opening));
+    }
 }

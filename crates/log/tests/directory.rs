@@ -127,14 +127,26 @@ fn a_checkpoint_is_the_old_one_or_the_new_one_after_every_crash() {
 }
 
 #[test]
-fn a_garbled_checkpoint_is_an_error_that_names_the_file() {
+fn a_garbled_checkpoint_counts_as_none() {
     let disk = MemDisk::new();
-    open(&disk).store_recovery_points(&offsets(5)).unwrap();
-    let path = Path::new("/recovery-point-offset-checkpoint");
-    disk.open(path, Access::Write).unwrap().write_at(b"9", &[], 0).unwrap();
-    let opened = LogDir::open(disk, FileCache::new(4), PathBuf::from("/"));
-    let error = opened.unwrap_err().to_string();
-    assert!(error.contains("recovery-point-offset-checkpoint: line 1"), "{error}");
+    let log_dir = open(&disk);
+    let mut log = log_dir.create_log("t", P0, ID, LogConfig::default(), NOW).unwrap();
+    append(&mut log, &batch(5, b"value")).unwrap();
+    log.flush(NOW).unwrap();
+    for store in [LogDir::store_recovery_points, LogDir::store_start_offsets] {
+        store(&log_dir, &offsets(5)).unwrap();
+    }
+    log_dir.store_high_watermarks(&offsets(5)).unwrap();
+    for name in ["recovery-point", "log-start", "replication"] {
+        let name = format!("/{name}-offset-checkpoint");
+        disk.open(Path::new(&name), Access::Write).unwrap().write_at(b"9", &[], 0).unwrap();
+    }
+    let log_dir = open(&disk.survive(Survival::Everything));
+    assert_eq!(log_dir.high_watermarks(), OffsetsByPartition::new());
+    let log = log_dir.open_log("t", P0, LogConfig::default(), NOW).unwrap();
+    assert_eq!((log.start_offset(), log.end_offset()), (Offset(0), Offset(5)));
+    assert!(log.recovery().scanned_bytes > 0, "nothing is known to be on disk");
+    log_dir.store_recovery_points(&offsets(5)).unwrap();
 }
 
 #[test]

@@ -119,6 +119,34 @@ fn segments_go_when_their_youngest_record_is_too_old() {
 }
 
 #[test]
+fn a_segment_of_records_without_time_is_as_old_as_its_last_append() {
+    let config = LogConfig { retention_ms: 1_000, ..LogConfig::default() };
+    let mut log = Folder::in_memory().open(config, clean());
+    for now in [0, 5_000] {
+        let timeless = batch_at(&[-1], b"value", NOBODY);
+        log.append(&timeless, log::Origin::Client, EPOCH, TimestampMs(now)).unwrap();
+    }
+    retain(&mut log, 6_000);
+    assert_eq!(log.start_offset(), Offset(0));
+    retain(&mut log, 6_001);
+    assert_eq!(log.start_offset(), Offset(2));
+}
+
+#[test]
+fn the_youngest_record_is_one_that_is_still_there() {
+    let config = LogConfig { retention_ms: -1, ..LogConfig::default() };
+    let (_, mut log) = filled(config, [100, 900, 500, 300].into_iter());
+    let timestamps = [100, 101, 900, 901, 500, 501, 300, 301];
+    for start in 0..8 {
+        log.delete_records(Offset(start)).unwrap();
+        let left = (0..).zip(timestamps).filter(|(offset, _)| *offset >= start);
+        let youngest = log.max_timestamp().unwrap().unwrap();
+        let youngest = (youngest.offset.0, youngest.timestamp.0);
+        assert_eq!(Some(youngest), left.max_by_key(|(_, timestamp)| *timestamp), "from {start}");
+    }
+}
+
+#[test]
 fn a_log_whose_records_are_all_too_old_is_empty_and_keeps_its_end() {
     let config = LogConfig { retention_ms: 1_000, ..small_segments() };
     let (folder, mut log) = filled(config.clone(), 0..50);

@@ -23,13 +23,23 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// A garbled checkpoint counts as none: every log is then read from its beginning, and begins
+    /// with its first segment.
     pub(super) fn load<D: Disk>(disk: &D, path: PathBuf) -> Result<Self, StorageError> {
-        let offsets = match read_text(disk, &path, CHECKPOINT_BYTES_MAX)? {
+        let parsed = match read_text(disk, &path, CHECKPOINT_BYTES_MAX) {
             // Kafka creates them empty
-            Some(text) if !text.is_empty() => {
-                parse_offsets(&text).map_err(|why| StorageError::corrupt(&path, why))?
+            Ok(Some(text)) if !text.is_empty() => {
+                parse_offsets(&text).map_err(|why| StorageError::corrupt(&path, why))
             }
-            Some(_) | None => OffsetsByPartition::new(),
+            Ok(Some(_) | None) => Ok(OffsetsByPartition::new()),
+            Err(error) => Err(error),
+        };
+        let offsets = match parsed {
+            Err(error) if error.is_corrupt() => {
+                tracing::warn!(%error, "the checkpoint counts as none");
+                OffsetsByPartition::new()
+            }
+            parsed => parsed?,
         };
         Ok(Self { path, offsets, stale: BTreeSet::new() })
     }

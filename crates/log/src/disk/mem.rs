@@ -36,6 +36,8 @@ pub enum Outage {
     Full,
     /// Every read fails.
     Unreadable,
+    /// Every sync fails, and drops what it should have made durable: a later one does not tell.
+    Unsyncable,
 }
 
 /// What of the un-synced changes is there after a crash.
@@ -184,7 +186,7 @@ impl World {
     /// A change of names or a sync: it happens or it does not.
     fn begin_whole_change(&mut self, needs_room: bool) -> io::Result<()> {
         match self.begin_change()? {
-            None | Some(Outage::Unreadable) => Ok(()),
+            None | Some(Outage::Unreadable | Outage::Unsyncable) => Ok(()),
             Some(Outage::Full) if !needs_room => Ok(()),
             Some(Outage::Full) => Err(io::ErrorKind::StorageFull.into()),
             Some(Outage::Crash) => Err(io::Error::other("the machine crashes")),
@@ -371,7 +373,7 @@ impl DiskFile for MemFile {
         let file = world.file(self.node)?;
         let needs_room = position + bytes.len() > file.live.len();
         let torn = match trouble {
-            None | Some(Outage::Unreadable) => None,
+            None | Some(Outage::Unreadable | Outage::Unsyncable) => None,
             Some(Outage::Full) if !needs_room => None,
             Some(Outage::Full) => Some(io::ErrorKind::StorageFull.into()),
             Some(Outage::Crash) => Some(io::Error::other("the machine crashes")),
@@ -401,10 +403,16 @@ impl DiskFile for MemFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut world = self.disk.world();
-        world.begin_whole_change(false)?;
+        let trouble = world.begin_change()?;
         let file = world.file(self.node)?;
-        file.durable = file.live.clone();
-        file.pending.clear();
+        match trouble {
+            Some(Outage::Crash) => return Err(io::Error::other("the machine crashes")),
+            Some(Outage::Unsyncable) => {
+                file.pending.clear();
+                return Err(io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error()));
+            }
+            None | Some(Outage::Full | Outage::Unreadable) => file.sync(),
+        }
         Ok(())
     }
 }
@@ -419,6 +427,12 @@ impl Node {
 }
 
 impl FileNode {
+    fn sync(&mut self) {
+        for change in self.pending.drain(..) {
+            change.apply(&mut self.durable);
+        }
+    }
+
     fn change(&mut self, change: FileChange) {
         change.apply(&mut self.live);
         self.pending.push(change);

@@ -91,14 +91,16 @@ impl<D: Disk> Log<D> {
         self.check_usable()?;
         let bytes = self.check_size(batch)?;
         let last_offset = base_offset.plus(i64::from(batch.header().last_offset_delta));
+        self.leap_if_too_far(base_offset, last_offset, now)?;
         self.roll_if_due(bytes, last_offset, batch.header().max_timestamp, now)?;
         if self.segments.len() == 1 && self.end == self.active_base() {
             self.durable.names += 1;
         }
         let active = self.segments.last_mut().expect("a log has an active segment");
         let position = active.bytes;
-        let header = active.append(&self.home, batch, base_offset, leader_epoch, &self.config)?;
-        self.recent.push(BatchPlace { base_offset, position, bytes });
+        let header =
+            active.append(&self.home, batch, base_offset, leader_epoch, &self.config, now)?;
+        self.recent.push(BatchPlace { base_offset, last_offset, position, bytes });
         self.end = header.next_offset();
         self.note(&header, marker)?;
         self.flush_if_due(now)?;
@@ -110,7 +112,7 @@ impl<D: Disk> Log<D> {
         })
     }
 
-    fn check_usable(&self) -> Result<(), LogError> {
+    pub(super) fn check_usable(&self) -> Result<(), LogError> {
         let folder = || self.home.folder.clone();
         if self.durable.has_failed { Err(LogError::Failed { folder: folder() }) } else { Ok(()) }
     }

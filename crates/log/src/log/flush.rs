@@ -64,6 +64,7 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// `DiskFull`, `Storage`: the recovery point stays.
     pub fn flush(&mut self, now: TimestampMs) -> Result<(), LogError> {
+        self.check_usable()?;
         if self.durable.recovery_point < self.end || !self.epochs.is_stored() {
             match self.begin_flush(now)?.run() {
                 Ok(flushed) => self.end_flush(flushed),
@@ -79,8 +80,9 @@ impl<D: Disk> Log<D> {
     /// The work that makes everything durable that is in the log at this moment.
     ///
     /// # Errors
-    /// `Storage`, where a file cannot be opened.
+    /// `Storage`, where a file cannot be opened; `Failed`, where a sync has failed before.
     pub fn begin_flush(&mut self, now: TimestampMs) -> Result<FlushJob<D>, LogError> {
+        self.check_usable()?;
         let first = self.segment_at(self.durable.recovery_point);
         let mut logs = Vec::new();
         let mut indexes = Vec::new();
@@ -134,6 +136,7 @@ impl<D: Disk> Log<D> {
         let has_unsynced = self.durable.recovery_point < self.end;
         let waits_ms = now.0.saturating_sub(self.durable.since.0);
         has_unsynced
+            && !self.durable.has_failed
             && (waits_ms >= self.config.flush_ms
                 || self.durable.recovery_point < self.active_base())
     }

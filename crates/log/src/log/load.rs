@@ -150,7 +150,9 @@ impl<D: Disk> Log<D> {
             Some(first) => {
                 let base = self.segments[first].base_offset;
                 self.load_producers(listing, base, opening)?;
-                self.recover_segments(listing, first)?;
+                let durable_to =
+                    if opening.is_clean { Offset(i64::MAX) } else { opening.recovery_point };
+                self.recover_segments(listing, first, durable_to)?;
             }
         }
         if !has_all_epochs {
@@ -230,6 +232,7 @@ impl Durable {
 fn list<D: Disk>(home: &Home<D>) -> Result<Listing, StorageError> {
     let entries = home.disk.list(&home.folder).attempt("list", &home.folder)?;
     let mut listing = Listing::default();
+    let mut left_over = Vec::new();
     for entry in entries {
         listing.has_epochs |= entry.name == LEADER_EPOCHS;
         let Some(file) = FileName::parse(&entry.name).filter(|_| !entry.is_folder) else {
@@ -237,12 +240,37 @@ fn list<D: Disk>(home: &Home<D>) -> Result<Listing, StorageError> {
         };
         match file.stage {
             Stage::Live | Stage::Swap => listing.files.push(file),
-            Stage::Deleted | Stage::Cleaned => home.remove_if_there(&home.join(&entry.name))?,
+            Stage::Deleted | Stage::Cleaned => left_over.push(file),
         }
+    }
+    drop_split_swaps(home, &mut listing, &left_over)?;
+    for file in left_over {
+        home.remove_if_there(&home.join(&file.text()))?;
     }
     finish_swaps(home, &mut listing)?;
     remove_orphans(home, &mut listing)?;
     Ok(listing)
+}
+
+/// A segment that is cleaned into several: the last of these is renamed first, so that a part that
+/// still is half-written tells that those behind it are not to be used.
+fn drop_split_swaps<D: Disk>(
+    home: &Home<D>,
+    listing: &mut Listing,
+    left_over: &[FileName],
+) -> Result<(), StorageError> {
+    let cleaned = left_over.iter().filter(|file| file.stage == Stage::Cleaned);
+    let Some(first) = cleaned.map(|file| file.base_offset).min() else { return Ok(()) };
+    let is_part = |file: &mut FileName| file.stage == Stage::Swap && file.base_offset >= first;
+    let parts: Vec<FileName> = listing.files.extract_if(.., is_part).collect();
+    for part in &parts {
+        home.remove_if_there(&home.join(&part.text()))?;
+    }
+    if !parts.is_empty() {
+        // were they to come back without the half-written one, they would count as whole
+        home.disk.sync_dir(&home.folder).attempt("sync", &home.folder)?;
+    }
+    Ok(())
 }
 
 /// Compaction had written these wholly when the process ended: they take the place of what they

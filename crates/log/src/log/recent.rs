@@ -26,10 +26,11 @@ impl RecentBatches {
         self.0.clear();
     }
 
-    /// The batch that holds `offset`, which is before the log's end; `None` if it is older than
-    /// these.
+    /// The batch that holds `offset`, or the next one where a gap does; `None` if it is older than
+    /// these, and behind the log's end.
     pub(super) fn find(&self, offset: Offset) -> Option<BatchPlace> {
-        let behind = self.0.partition_point(|batch| batch.base_offset <= offset);
-        Some(self.0[behind.checked_sub(1)?])
+        self.0.front().filter(|oldest| oldest.base_offset <= offset)?;
+        let before = self.0.partition_point(|batch| batch.last_offset < offset);
+        self.0.get(before).copied()
     }
 }

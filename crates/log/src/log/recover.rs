@@ -23,11 +23,13 @@ impl<D: Disk> Log<D> {
     /// and what lies behind it is removed. A gap between segments is a loss as well, unless
     /// compaction makes gaps: where a power failure has taken the end of a segment but not the next
     /// one, the records in front of the gap are the log. Room that was set aside for batches is no
-    /// damage, but a gap behind it is a loss whoever made it.
+    /// damage, but a gap behind it is a loss whoever made it. Before `durable_to` nothing can be lost:
+    /// a gap there is from a time when the topic was compacted.
     pub(super) fn recover_segments(
         &mut self,
         listing: &Listing,
         first: usize,
+        durable_to: Offset,
     ) -> Result<(), LogError> {
         let behind: Vec<_> = self.segments.drain(first..).collect();
         self.end = behind.first().map_or(self.end, |segment| segment.base_offset);
@@ -35,7 +37,8 @@ impl<D: Disk> Log<D> {
         let mut may_have_gaps = self.config.cleanup_compact;
         for mut segment in behind {
             let gap = segment.base_offset.0 - self.end.0;
-            if is_cut || gap < 0 || (gap > 0 && !may_have_gaps) {
+            let may_have_gap = may_have_gaps || segment.base_offset <= durable_to;
+            if is_cut || gap < 0 || (gap > 0 && !may_have_gap) {
                 is_cut = true;
                 self.recovery.truncated_bytes += u64::from(segment.bytes);
                 segment.close_file(&self.home);
@@ -165,8 +168,11 @@ impl<D: Disk> Log<D> {
         }
         for index in self.segment_at(from)..self.segments.len() {
             let segment = &mut self.segments[index];
-            if segment.base_offset >= to || segment.bytes == 0 {
+            if segment.base_offset >= to {
                 break;
+            }
+            if segment.bytes == 0 {
+                continue;
             }
             let path = self.home.path(segment.base_offset, Part::Log);
             let position = segment.position_before(&self.home, from)?;

@@ -87,9 +87,9 @@ impl<D: Disk> Log<D> {
 
     fn count_too_much(&self) -> usize {
         let Ok(bytes_max) = u64::try_from(self.config.retention_bytes) else { return 0 };
-        let mut excess = self.bytes().saturating_sub(bytes_max);
+        let Some(mut excess) = self.bytes().checked_sub(bytes_max) else { return 0 };
         let goes = |bytes: u32| {
-            let is_spare = u64::from(bytes) <= excess && bytes > 0;
+            let is_spare = u64::from(bytes) <= excess;
             excess = excess.saturating_sub(u64::from(bytes));
             is_spare
         };
@@ -103,9 +103,8 @@ impl<D: Disk> Log<D> {
         let oldest = now.0.saturating_sub(self.config.retention_ms);
         for (index, segment) in self.segments.iter_mut().enumerate() {
             let newest = match segment.max_time(&self.home)? {
-                _ if segment.bytes == 0 => return Ok(index),
                 Some(max) if max.timestamp.0 >= 0 => max.timestamp,
-                _ => segment.created,
+                _ => segment.modified,
             };
             if newest.0 >= oldest {
                 return Ok(index);

@@ -6,6 +6,7 @@ use super::Log;
 use super::flush::sync_indexes;
 use crate::disk::{Access, Disk, Durability, replace_whole};
 use crate::error::{Attempt as _, StorageError};
+use crate::index::relative;
 use crate::names::Part;
 use crate::producer;
 use crate::segment::Segment;
@@ -24,6 +25,36 @@ impl<D: Disk> Log<D> {
             self.roll(now)?;
         }
         Ok(())
+    }
+
+    /// The offsets of a compacted log may leap further than an index can say: then a segment begins
+    /// at the batch behind the gap.
+    pub(super) fn leap_if_too_far(
+        &mut self,
+        base_offset: Offset,
+        last_offset: Offset,
+        now: TimestampMs,
+    ) -> Result<(), StorageError> {
+        let is_too_far = |log: &Self| relative(last_offset, log.active_base()).is_none();
+        if base_offset == self.end || !is_too_far(self) {
+            return Ok(());
+        }
+        self.roll(now)?;
+        if is_too_far(self) {
+            self.replace_empty(base_offset, now)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the active segment, which holds nothing, begin at a later offset.
+    fn replace_empty(&mut self, base_offset: Offset, now: TimestampMs) -> Result<(), StorageError> {
+        self.open_segment_file(base_offset)?;
+        let mut empty = self.segments.pop().expect("a log has an active segment");
+        assert_eq!(empty.bytes, 0, "only an empty segment may begin elsewhere");
+        empty.close_file(&self.home);
+        self.segments.push(Segment::empty(base_offset, now));
+        self.end = base_offset;
+        self.remove_files(empty.base_offset)
     }
 
     /// Age is counted in the records' own time; where they have none, from the segment's creation.
@@ -77,15 +108,21 @@ impl<D: Disk> Log<D> {
         }
         self.producers.expire(now, self.config.producer_id_expiration_ms);
         self.store_snapshot()?;
-        for path in self.home.index_paths(end) {
-            self.home.remove_if_there(&path)?;
-        }
-        let path = self.home.path(end, Part::Log);
-        self.home.disk.open(&path, Access::Replace).attempt("create", &path)?;
-        self.durable.names += 1;
+        self.open_segment_file(end)?;
         self.active().forget_indexes();
         self.segments.push(Segment::empty(end, now));
         self.recent.clear();
+        Ok(())
+    }
+
+    /// Creates the file of a segment that begins there.
+    fn open_segment_file(&mut self, base_offset: Offset) -> Result<(), StorageError> {
+        for path in self.home.index_paths(base_offset) {
+            self.home.remove_if_there(&path)?;
+        }
+        let path = self.home.path(base_offset, Part::Log);
+        self.home.disk.open(&path, Access::Replace).attempt("create", &path)?;
+        self.durable.names += 1;
         Ok(())
     }
 
