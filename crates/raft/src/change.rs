@@ -177,23 +177,27 @@ impl Raft {
         self.answer_change(change.request, answer, fx);
     }
 
-    /// The watermark rose: a change below it is done, and a leader without a vote steps down.
+    /// The watermark rose: a change below it is done.
     pub(crate) fn voter_change_reached(&mut self, reached: Offset, fx: &mut Effects) {
-        let is_voter = self.is_voter();
         let Some(leader) = self.role.as_leader_mut() else { return };
         let Some(change) = leader.change.take() else { return };
         let answer = match change.step {
             ChangeStep::Adding(at) if at < reached => Answer::AddVoter(done()),
-            ChangeStep::Removing(at) if at < reached => {
-                leader.must_resign |= !is_voter;
-                Answer::RemoveVoter(done())
-            }
+            ChangeStep::Removing(at) if at < reached => Answer::RemoveVoter(done()),
             ChangeStep::Asking { .. } | ChangeStep::Adding(_) | ChangeStep::Removing(_) => {
                 leader.change = Some(change);
                 return;
             }
         };
         self.answer_change(change.request, answer, fx);
+    }
+
+    /// A leader without a vote leads until it is committed that it has none.
+    pub(crate) fn step_down_if_removed(&mut self) {
+        let is_removed = !self.is_voter() && self.are_voters_committed();
+        if let Some(leader) = self.role.as_leader_mut() {
+            leader.must_resign |= is_removed;
+        }
     }
 
     /// From static voters to dynamic ones: what the voters said of themselves becomes the first record.

@@ -55,6 +55,12 @@ impl ControlHistory {
         self.voters.last().map(|(offset, _)| *offset)
     }
 
+    /// The voters before the last change, as long as the log holds them.
+    pub fn former_voters(&self) -> Option<&VoterSet> {
+        let (_, former) = self.voters.split_last()?;
+        former.last().map(|(_, voters)| voters)
+    }
+
     pub fn kraft_version(&self) -> i16 {
         self.versions.last().map_or(0, |(_, version)| *version)
     }

@@ -124,7 +124,11 @@ impl Leader {
 
     /// When this leader gives up unless it hears from a majority; never for the only voter.
     pub fn quorum_deadline(&self) -> Option<TimestampMs> {
-        (self.voters.len() != 1).then_some(self.quorum_deadline)
+        self.has_other_voters().then_some(self.quorum_deadline)
+    }
+
+    pub fn has_other_voters(&self) -> bool {
+        self.voters.keys().any(|id| *id != self.local.id)
     }
 
     pub fn is_voter(&self, key: ReplicaKey) -> bool {

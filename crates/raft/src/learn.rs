@@ -67,7 +67,8 @@ impl Raft {
             let is_news = leader.epoch > self.epoch || leader.id != self.leader_id();
             return Some(self.follow(now, leader.clone(), fx) && is_news);
         }
-        if leader.id.is_some() && self.leader_id().is_none() {
+        let is_lost = matches!(self.role, Role::Unattached(_)) || self.leader_id().is_none();
+        if leader.id.is_some() && is_lost {
             let is_followed = self.follow(now, leader.clone(), fx);
             return if error == ErrorCode::None { None } else { Some(is_followed) };
         }

@@ -25,16 +25,18 @@ impl Raft {
         if reply.error != ErrorCode::None || !matches!(self.role, Role::Follower(_)) {
             return false;
         }
-        let is_good = match reply.fetched {
-            Fetched::Records(records) => self.append_fetched(correlation, &records, fx),
-            Fetched::Nothing => true,
-            Fetched::Diverging(end) => self.truncate(end, fx),
-            Fetched::Snapshot(snapshot) => self.start_download(snapshot),
+        // the watermark says something of our log only where that is a prefix of the leader's
+        let (is_good, is_prefix) = match reply.fetched {
+            Fetched::Records(records) => (self.append_fetched(correlation, &records, fx), true),
+            Fetched::Nothing => (true, true),
+            Fetched::Diverging(end) => (self.truncate(end, fx), false),
+            Fetched::Snapshot(snapshot) => (self.start_download(snapshot), false),
         };
         if !is_good {
             return false;
         }
         if let Some(follower) = self.role.as_follower_mut()
+            && is_prefix
             && reply.high_watermark.0 >= 0
         {
             follower.leader_high_watermark = Some(reply.high_watermark);

@@ -90,6 +90,8 @@ mod role;
 mod serve;
 mod serve_fetch;
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod tests;
 mod transition;
 mod voter_change;

@@ -178,6 +178,19 @@ impl Raft {
         self.voters().is_voter(self.config.key())
     }
 
+    /// Whether this node stands for election. A voter that was removed does so until that is known to
+    /// be committed: it may be the only one with the record that removes it, and who lacks that record
+    /// needs its vote, which it cannot give (Raft, dissertation §4.2.2).
+    pub(crate) fn stands(&self) -> bool {
+        let was_voter = || {
+            let former = self.control.former_voters();
+            former.is_some_and(|voters| voters.is_voter(self.config.key()))
+        };
+        let removal = self.control.voters_offset();
+        let is_open = || self.announced.is_none_or(|committed| removal >= Some(committed));
+        self.is_voter() || was_voter() && is_open()
+    }
+
     pub(crate) fn leader_id(&self) -> Option<NodeId> {
         match &self.role {
             Role::Unattached(unattached) => unattached.leader,
@@ -267,7 +280,7 @@ impl Raft {
                 Role::Candidate(Candidate { tally, deadline })
             }
             leader => {
-                let deadline = self.is_voter().then_some(deadline);
+                let deadline = self.stands().then_some(deadline);
                 Role::Unattached(Unattached { leader, deadline })
             }
         };

@@ -24,7 +24,7 @@ impl Raft {
             Role::Prospective(_) => self.poll_prospective(now, fx),
             Role::Candidate(_) => self.poll_candidate(now, fx),
             Role::Leader(_) => self.poll_leader(now, fx),
-            Role::Follower(_) if self.is_voter() => self.poll_following_voter(now, fx),
+            Role::Follower(_) if self.stands() => self.poll_following_voter(now, fx),
             Role::Follower(_) => self.poll_observer(now, fx),
             Role::Resigned(_) => self.poll_resigned(now, fx),
         }
@@ -32,7 +32,7 @@ impl Raft {
 
     fn poll_unattached(&mut self, now: TimestampMs, fx: &mut Effects) -> bool {
         let Role::Unattached(unattached) = &self.role else { return false };
-        if self.is_voter() && self.shutdown.is_none() {
+        if self.stands() && self.shutdown.is_none() {
             let deadline = unattached.deadline;
             if deadline.is_some_and(|deadline| deadline <= now) {
                 self.become_prospective(now, fx);
@@ -71,10 +71,10 @@ impl Raft {
     fn poll_leader(&mut self, now: TimestampMs, fx: &mut Effects) -> bool {
         self.expire_voter_change(now, fx);
         let timeouts = self.config.timeouts;
+        let checks_quorum = !crate::broken::is_broken!(self, CheckQuorum);
         let Some(leader) = self.role.as_leader_mut() else { return false };
-        let quorum = leader.quorum_deadline();
-        let is_deserted = quorum.is_some_and(|deadline| deadline <= now)
-            && !crate::broken::is_broken!(self, CheckQuorum);
+        let quorum = leader.quorum_deadline().filter(|_| checks_quorum);
+        let is_deserted = quorum.is_some_and(|deadline| deadline <= now);
         if self.shutdown.is_some() || leader.must_resign || is_deserted {
             self.become_resigned(now, fx);
             return true;
@@ -86,7 +86,7 @@ impl Raft {
         }
         let next = [
             quorum,
-            (leader.voters.len() > 1).then_some(leader.begin_epoch),
+            leader.has_other_voters().then_some(leader.begin_epoch),
             leader.change.as_ref().map(|change| change.until),
             leader.parked.iter().map(|parked| parked.until).min(),
         ];
@@ -195,6 +195,7 @@ impl Raft {
             let next = follower.voter_update;
             self.wake_at(Some(next));
         }
+        self.wake_at(self.connections.next_change(now));
     }
 
     fn must_update_voter(&self) -> bool {

@@ -106,9 +106,9 @@ impl Raft {
         }
         self.voted = Some(candidate);
         let deadline = self.election_deadline(now);
-        let is_voter = self.is_voter();
+        let stands = self.stands();
         match &mut self.role {
-            Role::Unattached(unattached) => unattached.deadline = is_voter.then_some(deadline),
+            Role::Unattached(unattached) => unattached.deadline = stands.then_some(deadline),
             Role::Prospective(_)
             | Role::Candidate(_)
             | Role::Leader(_)

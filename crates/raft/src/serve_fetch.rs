@@ -148,6 +148,7 @@ impl Raft {
         }
         if self.raise_high_watermark(reached, fx) {
             self.voter_change_reached(reached, fx);
+            self.step_down_if_removed();
             self.answer_parked(|parked| parked.fetch.high_watermark < reached, fx);
         }
     }

@@ -29,7 +29,7 @@ impl Raft {
             Role::Prospective(_) | Role::Follower(_) | Role::Leader(_) => None,
         };
         let deadline = match running {
-            _ if !self.is_voter() => None,
+            _ if !self.stands() => None,
             Some(deadline) => Some(deadline),
             None => Some(self.election_deadline(now)),
         };

@@ -20,8 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that take their time, chance and bytes as inputs.
-const PURE: &[&str] =
-    &["types", "record", "wire", "raft", "metadata", "replica", "coordinator"];
+const PURE: &[&str] = &["types", "record", "wire", "raft", "metadata", "replica", "coordinator"];
 
 /// Crates that do I/O, keep time or make chance: never in a pure core.
 const IMPURE: &[&str] =

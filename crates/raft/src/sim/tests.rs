@@ -1,0 +1,62 @@
+//! Histories: thousands that must hold, and rules whose breach must be seen.
+
+use super::world::World;
+use crate::broken::Broken;
+
+const SEEDS: u64 = 3_000;
+/// Within how many seeds the simulator must notice a broken rule.
+const SEEDS_TO_NOTICE: u64 = 3_000;
+
+/// `SEED=n` replays one history.
+fn seeds() -> std::ops::Range<u64> {
+    match std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => 1..SEEDS + 1,
+    }
+}
+
+#[test]
+fn seeds_hold() {
+    let is_replay = std::env::var("SEED").is_ok();
+    for seed in seeds() {
+        let mut world = World::new(seed, None);
+        world.narrates = is_replay;
+        if let Err(violation) = world.run() {
+            panic!("SEED={seed}: {violation}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_history_twice() {
+    let history = |seed| {
+        let mut world = World::new(seed, None);
+        world.run().expect("it holds");
+        (world.trace, world.checks.committed.len())
+    };
+    let all: Vec<_> = (1..20).map(history).collect();
+    assert_eq!(all, (1..20).map(history).collect::<Vec<_>>());
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "seeds differ");
+}
+
+#[test]
+fn every_broken_rule_is_noticed() {
+    let noticed = |rule: Broken| {
+        (1..=SEEDS_TO_NOTICE).find_map(|seed| World::new(seed, Some(rule)).run().err())
+    };
+    for rule in [
+        Broken::CheckQuorum,
+        Broken::FlushBeforeFetch,
+        Broken::OneVote,
+        Broken::PersistVote,
+        Broken::LogUpToDate,
+        Broken::OwnEpochFirst,
+        Broken::Majority,
+        Broken::Diverging,
+        Broken::OneChange,
+        Broken::FreshWatermark,
+    ] {
+        let violation = noticed(rule).unwrap_or_else(|| panic!("{rule:?} was not noticed"));
+        println!("{rule:?}: {violation}");
+    }
+}
