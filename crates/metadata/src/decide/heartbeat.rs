@@ -82,13 +82,14 @@ impl Heartbeat {
             (false, true) => Stage::Stopping,
         };
         let caught_up = request.current_metadata_offset >= broker.epoch.0;
+        let want_fence = request.want_fence || self.has_lost_all(broker);
         let next = match stage {
             Stage::Fenced if request.want_shut_down => Stage::Stopped,
             // who said goodbye comes back only by registering again
             Stage::Fenced if broker.in_controlled_shutdown => Stage::Fenced,
-            Stage::Fenced if !request.want_fence && caught_up => Stage::Active,
-            Stage::Active if request.want_fence && request.want_shut_down => Stage::Stopped,
-            Stage::Active if request.want_fence => Stage::Fenced,
+            Stage::Fenced if !want_fence && caught_up => Stage::Active,
+            Stage::Active if want_fence && request.want_shut_down => Stage::Stopped,
+            Stage::Active if want_fence => Stage::Fenced,
             Stage::Active if request.want_shut_down && controller.leads_any(broker.id) => {
                 Stage::Stopping
             }
@@ -99,6 +100,13 @@ impl Heartbeat {
             Stage::Fenced | Stage::Active | Stage::Stopping | Stage::Stopped => stage,
         };
         (stage, next)
+    }
+
+    /// Whether no directory of the broker works: it can neither lead nor follow anything, and a
+    /// record cannot say so, as no directories in it means that they are as they were.
+    fn has_lost_all(&self, broker: &BrokerRegistration) -> bool {
+        let offline = &self.request.offline_log_dirs;
+        !broker.directories.is_empty() && broker.directories.iter().all(|dir| offline.contains(dir))
     }
 
     /// Directories that failed or were cordoned since the last heartbeat.
@@ -112,7 +120,7 @@ impl Heartbeat {
         let is_offline = |dir: &DirectoryId| self.request.offline_log_dirs.contains(dir);
         let (lost, left): (Vec<_>, Vec<_>) =
             broker.directories.iter().copied().partition(is_offline);
-        if !lost.is_empty() && release >= MetadataVersion::DIRECTORIES {
+        if !lost.is_empty() && !left.is_empty() && release >= MetadataVersion::DIRECTORIES {
             records.extend(controller.follow_lost(broker.id, &lost));
             records.push(change(broker, |record| record.log_dirs = left));
         }

@@ -111,7 +111,9 @@ impl<'a> PartitionChange<'a> {
         self.target.adding = Arc::default();
     }
 
-    /// Who leaves an ISR below the least size still has every committed record.
+    /// Who leaves an ISR below the least size still has every committed record. A replica that a
+    /// reassignment takes away is not eligible: it may come back later, without what was written
+    /// in between. (Kafka keeps it in the list.)
     fn keep_eligible(&mut self) {
         if !self.knows_eligible() {
             return;
@@ -122,9 +124,12 @@ impl<'a> PartitionChange<'a> {
             return;
         }
         let candidates = self.target.eligible_leaders.iter().chain(&*self.state.isr);
+        let stays = |id: &NodeId| self.target.replicas.contains(id);
         let crashed = |id: &NodeId| self.availability == Availability::Crashed(*id);
-        let eligible: BTreeSet<NodeId> =
-            candidates.filter(|id| !isr.contains(id) && !crashed(id)).copied().collect();
+        let eligible: BTreeSet<NodeId> = candidates
+            .filter(|id| stays(id) && !isr.contains(id) && !crashed(id))
+            .copied()
+            .collect();
         self.target.eligible_leaders = eligible.into_iter().collect();
     }
 
