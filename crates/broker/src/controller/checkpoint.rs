@@ -153,6 +153,24 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
+    /// The timestamp of the newest record that a file stands for: its first batch says it.
+    ///
+    /// # Errors
+    /// Where that batch is damaged.
+    pub fn last_timestamp(bytes: &[u8]) -> Result<TimestampMs, CheckpointError> {
+        let mut checkpoint = Self::default();
+        if let Some(first) = batches(bytes).next() {
+            let first = first.map_err(CheckpointError::of)?;
+            with_scratch(|scratch| {
+                for record in first.records(scratch).map_err(CheckpointError::of)? {
+                    checkpoint.take_control(&record.map_err(CheckpointError::of)?)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(checkpoint.last_timestamp)
+    }
+
     /// Takes a control record in; true for the last one of a snapshot.
     fn take_control(&mut self, record: &record::Record<'_>) -> Result<bool, CheckpointError> {
         let Some(control) = ControlRecord::parse(record) else { return Ok(false) };

@@ -32,6 +32,8 @@ pub struct MetadataLogSettings {
     pub snapshot_interval_ms: i64,
     /// `metadata.max.retention.bytes`; negative for no limit.
     pub retention_bytes: i64,
+    /// `metadata.max.retention.ms`; negative for no limit.
+    pub retention_ms: i64,
 }
 
 impl MetadataLogSettings {
@@ -57,6 +59,7 @@ impl MetadataLogSettings {
                 defaults.snapshot_interval_ms,
             ),
             retention_bytes: number("metadata.max.retention.bytes", defaults.retention_bytes),
+            retention_ms: number("metadata.max.retention.ms", defaults.retention_ms),
         }
     }
 }
@@ -70,6 +73,7 @@ impl Default for MetadataLogSettings {
             snapshot_bytes: 20 * 1024 * 1024,
             snapshot_interval_ms: 60 * 60 * 1000,
             retention_bytes: 100 * 1024 * 1024,
+            retention_ms: 7 * 24 * 60 * 60 * 1000,
         }
     }
 }

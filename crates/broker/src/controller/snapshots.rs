@@ -70,32 +70,51 @@ impl<D: Disk> MetadataLog<D> {
         files::replace(&self.disk, &path, &bytes)
             .map_err(|e| ControllerError::disk("write", &path, e))?;
         self.since_snapshot = (0, now);
-        self.trim(id, bytes.len() as u64, now)?;
+        self.trim(now)?;
         Ok(id)
     }
 
-    /// Removes older snapshots, and the log before the newest one, while there is too much of them.
-    fn trim(
-        &mut self,
-        newest: SnapshotId,
-        newest_bytes: u64,
-        now: TimestampMs,
-    ) -> Result<(), ControllerError> {
-        let Ok(limit) = u64::try_from(self.settings.retention_bytes) else { return Ok(()) };
-        let older: Vec<SnapshotId> =
-            self.snapshots()?.into_iter().filter(|id| *id < newest).collect();
+    /// Lets go of the oldest snapshots while they are too old, or too large together with the log,
+    /// and of the log before those that are left. The newest stays, whatever it is.
+    fn trim(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        loop {
+            let ids = self.snapshots()?;
+            let [oldest, next, ..] = ids[..] else { break };
+            if !self.are_too_large(&ids) && !self.is_too_old(oldest, now)? {
+                break;
+            }
+            let path = self.folder.join(oldest.file_name());
+            self.disk.remove_file(&path).map_err(|e| ControllerError::disk("remove", &path, e))?;
+            self.log.delete_records(next.end)?;
+            self.retired.push(self.log.apply_retention(next.end, now)?);
+        }
+        self.remove_retired(now);
+        Ok(())
+    }
+
+    fn are_too_large(&self, ids: &[SnapshotId]) -> bool {
+        let Ok(limit) = u64::try_from(self.settings.retention_bytes) else { return false };
         let path = |id: &SnapshotId| self.folder.join(id.file_name());
         let bytes_of = |id: &SnapshotId| self.disk.stat(&path(id)).map_or(0, |stat| stat.bytes);
-        let total: u64 = older.iter().map(bytes_of).sum::<u64>() + newest_bytes + self.log.bytes();
-        if total <= limit {
-            return Ok(());
+        ids.iter().map(bytes_of).sum::<u64>() + self.log.bytes() > limit
+    }
+
+    /// A snapshot is as old as the newest record in it.
+    fn is_too_old(&self, id: SnapshotId, now: TimestampMs) -> Result<bool, ControllerError> {
+        let retention_ms = self.settings.retention_ms;
+        if retention_ms < 0 {
+            return Ok(false);
         }
-        for id in &older {
-            let path = path(id);
-            self.disk.remove_file(&path).map_err(|e| ControllerError::disk("remove", &path, e))?;
-        }
-        self.log.delete_records(newest.end)?;
-        self.retired.push(self.log.apply_retention(newest.end, now)?);
+        let path = self.folder.join(id.file_name());
+        let bytes = files::read(&self.disk, &path)
+            .map_err(|e| ControllerError::disk("read", &path, e))?
+            .unwrap_or_default();
+        let last = Checkpoint::last_timestamp(&bytes)
+            .map_err(|source| ControllerError::Checkpoint { path, source })?;
+        Ok(now.0.saturating_sub(last.0) > retention_ms)
+    }
+
+    fn remove_retired(&mut self, now: TimestampMs) {
         let (due, kept): (Vec<Retired>, Vec<Retired>) =
             std::mem::take(&mut self.retired).into_iter().partition(|files| files.due <= now);
         self.retired = kept;
@@ -105,6 +124,55 @@ impl<D: Disk> MetadataLog<D> {
                 self.retired.push(files);
             }
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use log::MemDisk;
+    use types::{NodeId, Offset};
+    use wire::no_op_record::NoOpRecord;
+
+    use super::super::metadata_log::MetadataLogSettings;
+    use super::super::quorum_state::QuorumState;
+    use super::*;
+
+    const HOUR_MS: i64 = 60 * 60 * 1000;
+
+    /// A snapshot of one record an hour, for so many hours; the log's start and the snapshots' ends.
+    fn kept_after(hours: i64, retention_ms: i64, retention_bytes: i64) -> (Offset, Vec<i64>) {
+        let settings =
+            MetadataLogSettings { retention_ms, retention_bytes, ..MetadataLogSettings::default() };
+        let disk = MemDisk::new();
+        disk.create_folder(Path::new("data")).unwrap();
+        let mut log = MetadataLog::open(disk, Path::new("data"), settings, TimestampMs(0)).unwrap();
+        let quorum = Quorum::default();
+        let epoch = types::LeaderEpoch(1);
+        log.lead(QuorumState { leader: NodeId(1), epoch }, &quorum, &[NodeId(1)]).unwrap();
+        for hour in 1..=hours {
+            let now = TimestampMs(hour * HOUR_MS);
+            log.append(&[NoOpRecord {}.into()], |_| 0, now).unwrap();
+            log.flush(now).unwrap();
+            log.snapshot(Vec::new(), &quorum, now).unwrap();
+        }
+        let ends = log.snapshots().unwrap().iter().map(|id| id.end.0).collect();
+        (log.log.start_offset(), ends)
+    }
+
+    #[test]
+    fn snapshots_are_kept_for_their_time() {
+        assert_eq!(kept_after(6, 2 * HOUR_MS, -1), (Offset(4), vec![4, 5, 6]));
+    }
+
+    #[test]
+    fn snapshots_are_kept_up_to_their_size_and_the_newest_always() {
+        let (start, ends) = kept_after(20, -1, 3_000);
+        assert!(ends.len() > 1 && ends.len() < 20, "the oldest go, one by one: {ends:?}");
+        assert_eq!(start.0, ends[0]);
+        assert_eq!(kept_after(6, -1, 0), (Offset(6), vec![6]));
+        assert_eq!(kept_after(6, 0, -1), (Offset(6), vec![6]));
+        assert_eq!(kept_after(3, -1, -1), (Offset(0), vec![1, 2, 3]));
     }
 }

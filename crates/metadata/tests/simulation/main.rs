@@ -10,6 +10,8 @@
 //!
 //! `SEED=n` replays one history; a failure prints the seed it happened under.
 
+#![allow(clippy::disallowed_methods, reason = "SEED replays one history")]
+
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod commands;
