@@ -1,6 +1,7 @@
 //! Starting and stopping the whole server, in order.
 
 use crate::background::{Chores, Housekeeper, Intervals, close_logs};
+use crate::connection_limits::connection_limits;
 use crate::controller::{
     BrokerMembership, Controller, ControllerError, ControllerSettings, Membership,
 };
@@ -11,9 +12,10 @@ use crate::net::{self, Admission, BoundListener, ListenError, ListenerKind, Reac
 use crate::node::Node;
 use crate::partition::Partitions;
 use crate::producer_ids::ProducerIds;
-use crate::settings::Settings;
+use crate::settings::{HttpSettings, Settings};
 use crate::storage::{Storage, StorageStartError, random_id};
 use crate::telemetry::{self, HttpServer, Metrics};
+use metadata::config::BrokerLayers;
 use metadata::image::{Endpoint, Image};
 use std::fmt;
 use std::io;
@@ -109,7 +111,8 @@ impl Broker {
         let group_settings = GroupSettings::new(&settings.config);
         let groups = Groups::new(group_settings, Arc::clone(&partitions), stopping.clone());
         let groups = Arc::new(groups);
-        let admission = Admission::new(settings.network.connection_limits.clone());
+        let file = BrokerLayers::of_file(settings.config.file());
+        let admission = Admission::new(connection_limits(file, &settings.config));
         let effects = Effects {
             settings: Arc::clone(&settings),
             partitions: Arc::clone(&partitions),
@@ -200,10 +203,21 @@ fn intervals(settings: &Settings) -> Intervals {
 }
 
 async fn start_http(node: &Arc<Node>) -> Result<Option<HttpServer>, StartError> {
-    let Some(address) = &node.settings.network.http else { return Ok(None) };
+    let (address, must_serve) = match &node.settings.network.http {
+        HttpSettings::Off => return Ok(None),
+        HttpSettings::At(address) => (address.as_str(), true),
+        HttpSettings::IfFree(address) => (address.as_str(), false),
+    };
     match telemetry::serve(Arc::clone(node), address).await {
-        Ok(server) => Ok(Some(server)),
-        Err(source) => Err(StartError::Http { address: address.clone(), source }),
+        Ok(server) => {
+            tracing::info!("metrics: http://{address}/metrics");
+            Ok(Some(server))
+        }
+        Err(source) if must_serve => Err(StartError::Http { address: address.to_owned(), source }),
+        Err(error) => {
+            tracing::warn!(%error, "no metrics on {address}; klamm.http.address says where else");
+            Ok(None)
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! From a properties file to the server's settings; what this build cannot keep safe is refused.
 
-use crate::connection_limits::connection_limits;
 use crate::net::{ListenerSettings, SocketSettings};
-use crate::settings::{FetchSettings, NetworkSettings, Settings};
-use metadata::config::{BrokerLayers, ConfigError, Endpoint, SecurityProtocol, ServerConfig};
+use crate::settings::{FetchSettings, HTTP_DEFAULT, HttpSettings, NetworkSettings, Settings};
+use metadata::config::{ConfigError, Endpoint, SecurityProtocol, ServerConfig};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where `/metrics`, `/livez` and `/readyz` are served, as `host:port`; not a key of Kafka's.
+/// Where `/metrics`, `/livez` and `/readyz` are served, as `host:port`, or nothing for nowhere; not
+/// a key of Kafka's.
 const HTTP_ADDRESS: &str = "klamm.http.address";
 
 impl Settings {
@@ -21,10 +21,9 @@ impl Settings {
         let network = NetworkSettings {
             listeners: config.0.listeners.bound.iter().map(listener).collect(),
             sockets: config.sockets(),
-            connection_limits: connection_limits(BrokerLayers::of_file(config.0.file()), config.0),
             request_bytes_max: config.int("socket.request.max.bytes"),
             connection_idle_max: config.duration("connections.max.idle.ms"),
-            http: config.0.file().get(HTTP_ADDRESS).map(|address| address.to_string()),
+            http: config.http(),
             ..NetworkSettings::default()
         };
         let fetch = FetchSettings {
@@ -88,6 +87,14 @@ impl Values<'_> {
         }
     }
 
+    fn http(&self) -> HttpSettings {
+        match self.0.file().get(HTTP_ADDRESS).map(AsRef::as_ref) {
+            None => HttpSettings::IfFree(HTTP_DEFAULT.to_owned()),
+            Some("") => HttpSettings::Off,
+            Some(address) => HttpSettings::At(address.to_owned()),
+        }
+    }
+
     fn sockets(&self) -> SocketSettings {
         // Kafka's default of 100 KiB would switch the system's own tuning off, which does better.
         let is_set = |key| self.0.file().contains_key(key);
@@ -104,7 +111,6 @@ impl Values<'_> {
 mod tests {
     use super::*;
     use metadata::config::parse_properties;
-    use std::net::IpAddr;
 
     fn settings(lines: &str) -> Result<Settings, ConfigError> {
         let overrides = parse_properties(lines.as_bytes()).expect("no broken escapes");
@@ -115,20 +121,19 @@ mod tests {
     fn keys_of_the_file_become_settings() {
         let network = settings(
             "listeners=PLAINTEXT://:9095,CONTROLLER://:9096\nsocket.send.buffer.bytes=-1\n\
-             connections.max.idle.ms=-1\nmax.connections=5\nsocket.request.max.bytes=1000\n\
-             max.connections.per.ip.overrides=127.0.0.1:3, ::1:4\nklamm.http.address=localhost:1",
+             connections.max.idle.ms=-1\nsocket.request.max.bytes=1000\n\
+             klamm.http.address=localhost:1",
         );
         let network = network.expect("valid").network;
         assert_eq!(network.listeners[0].port, 9095);
         assert_eq!(network.listeners[0].host, "");
         assert_eq!(network.sockets.send_buffer_bytes, None);
         assert_eq!(network.connection_idle_max, None);
-        assert_eq!(network.connection_limits.connections_max, 5);
-        assert_eq!(network.connection_limits.connections_per_ip_max, usize::MAX);
-        let overrides = network.connection_limits.connections_per_ip_overrides;
-        assert_eq!(overrides.get(&IpAddr::from([127, 0, 0, 1])), Some(&3));
         assert_eq!(network.request_bytes_max, 1000);
-        assert_eq!(network.http.as_deref(), Some("localhost:1"));
+        assert_eq!(network.http, HttpSettings::At("localhost:1".to_owned()));
+        let http = |lines| settings(lines).expect("valid").network.http;
+        assert_eq!(http(""), HttpSettings::IfFree("localhost:9404".to_owned()));
+        assert_eq!(http("klamm.http.address="), HttpSettings::Off);
     }
 
     #[test]

@@ -72,3 +72,29 @@ fn overrides(layers: BrokerLayers<'_>) -> HashMap<IpAddr, usize> {
     }
     overrides
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metadata::config::{Assignments, parse_properties};
+
+    #[test]
+    fn the_most_specific_value_counts() {
+        let text = "max.connections=5\nmax.connections.per.ip.overrides=127.0.0.1:3, ::1:4\n\
+                    listener.name.plaintext.max.connection.creation.rate=7";
+        let file = parse_properties(text.as_bytes()).expect("no broken escapes");
+        let config = ServerConfig::single_node("/data", &file).expect("valid");
+        let broker: Assignments = [("max.connections".into(), "6".into())].into();
+        let none = Assignments::new();
+        let layers = BrokerLayers { broker: &broker, broker_default: &none, file: config.file() };
+        let limits = connection_limits(layers, &config);
+        assert_eq!((limits.connections_max, limits.connections_per_ip_max), (6, usize::MAX));
+        let override_of = |text: &str| {
+            let address = text.parse::<IpAddr>().expect("an address");
+            limits.connections_per_ip_overrides.get(&address).copied()
+        };
+        assert_eq!((override_of("127.0.0.1"), override_of("::1")), (Some(3), Some(4)));
+        let listener = limits.listeners["PLAINTEXT"];
+        assert_eq!((listener.connections_max, listener.creation_rate_max), (usize::MAX, 7));
+    }
+}

@@ -22,6 +22,6 @@ mod telemetry;
 
 pub use broker::{Broker, Running, StartError};
 pub use configs::Loggers;
-pub use net::{ConnectionLimits, ListenError, ListenerLimits, ListenerSettings, SocketSettings};
-pub use settings::{FetchSettings, NetworkSettings, Settings};
+pub use net::{ListenError, ListenerSettings, SocketSettings};
+pub use settings::{FetchSettings, HttpSettings, NetworkSettings, Settings};
 pub use storage::StorageStartError;

@@ -1,7 +1,7 @@
 //! Everything that the server is started with, typed; `config.rs` makes it from properties.
 
 use crate::configs::Loggers;
-use crate::net::{ConnectionLimits, ListenerSettings, SocketSettings};
+use crate::net::{ListenerSettings, SocketSettings};
 use metadata::config::{ServerConfig, UNSET};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -51,18 +51,30 @@ impl Default for FetchSettings {
 pub struct NetworkSettings {
     pub listeners: Vec<ListenerSettings>,
     pub sockets: SocketSettings,
-    pub connection_limits: ConnectionLimits,
     /// `socket.request.max.bytes`.
     pub request_bytes_max: i32,
     /// `connections.max.idle.ms`; `None` for no limit (-1).
     pub connection_idle_max: Option<Duration>,
     /// Event loops; `None` for one a processor.
     pub reactors: Option<NonZeroUsize>,
-    /// `host:port` of `/metrics`, `/livez` and `/readyz`; `None` for none.
-    pub http: Option<String>,
+    /// Where `/metrics`, `/livez` and `/readyz` are served.
+    pub http: HttpSettings,
     /// How long a request may go on when the server stops.
     pub stop_grace: Duration,
 }
+
+/// The port for machines that watch this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpSettings {
+    Off,
+    /// On `host:port`, without which the server does not start.
+    At(String),
+    /// On `host:port`, unless something else has it.
+    IfFree(String),
+}
+
+/// Where Kafka's metrics are usually scraped (by way of its JMX exporter), from this machine only.
+pub const HTTP_DEFAULT: &str = "localhost:9404";
 
 impl Default for NetworkSettings {
     fn default() -> Self {
@@ -71,11 +83,10 @@ impl Default for NetworkSettings {
         Self {
             listeners: vec![listener],
             sockets: SocketSettings::default(),
-            connection_limits: ConnectionLimits::default(),
             request_bytes_max: 100 * 1024 * 1024,
             connection_idle_max: Some(Duration::from_secs(10 * 60)),
             reactors: None,
-            http: None,
+            http: HttpSettings::Off,
             stop_grace: Duration::from_secs(5),
         }
     }

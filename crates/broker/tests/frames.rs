@@ -166,10 +166,7 @@ async fn silent_connections_are_closed_and_speaking_ones_are_not() {
 
 #[tokio::test]
 async fn an_address_may_have_as_many_connections_as_the_limit_says() {
-    let change = |settings: &mut Settings| {
-        settings.network.connection_limits.connections_per_ip_max = 2;
-    };
-    let server = Server::start_changed(&[], change).await;
+    let server = Server::start_with(&[("max.connections.per.ip", "2")]).await;
     let mut first = server.connect().await;
     first.call(&api_versions(), 3).await;
     let mut second = server.connect().await;
@@ -181,10 +178,7 @@ async fn an_address_may_have_as_many_connections_as_the_limit_says() {
 
 #[tokio::test]
 async fn connections_above_the_limit_wait_until_one_leaves() {
-    let change = |settings: &mut Settings| {
-        settings.network.connection_limits.connections_max = 1;
-    };
-    let server = Server::start_changed(&[], change).await;
+    let server = Server::start_with(&[("max.connections", "1")]).await;
     let mut first = server.connect().await;
     first.call(&api_versions(), 3).await;
     let mut second = server.connect().await;
@@ -206,28 +200,4 @@ async fn shutdown_closes_idle_connections_and_the_port() {
     assert_eq!(idle.read(&mut [0; 8]).await.unwrap_or(0), 0);
     used.assert_closed().await;
     assert!(TcpStream::connect(address).await.is_err());
-}
-
-#[tokio::test]
-async fn metrics_and_health_are_served_on_their_own_port() {
-    let change = |settings: &mut Settings| {
-        settings.network.http = Some("127.0.0.1:0".into());
-    };
-    let server = Server::start_changed(&[], change).await;
-    server.connect().await.call(&api_versions(), 3).await;
-    let address = server.running().http_address().expect("the HTTP port is open");
-    for (path, expected) in [
-        ("/livez", "ok"),
-        ("/readyz", "ready"),
-        ("/metrics", "klamm_request_duration_seconds_count{api=\"ApiVersions\"} 1"),
-    ] {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(answer.contains(expected), "{answer}");
-    }
-    server.stop().await;
 }

@@ -46,7 +46,12 @@ pub(crate) async fn answer<'a>(
             topics: known.clone(),
         };
         match context.node.groups.call(&group, Call::Commit(commit)).await {
-            Ok(Reply::Commit(reply)) => topics.extend(reply.topics.iter().map(committed)),
+            Ok(Reply::Commit(reply)) => {
+                let partitions = reply.topics.iter().flat_map(|topic| &topic.partitions);
+                let kept = partitions.filter(|partition| partition.error == ErrorCode::None);
+                context.node.metrics.groups.committed(kept.count());
+                topics.extend(reply.topics.iter().map(committed));
+            }
             Ok(reply) => unreachable!("{reply:?} to a commit"),
             Err(error) => topics.extend(known.iter().map(|topic| failed(topic, error))),
         }

@@ -28,6 +28,10 @@ pub(crate) async fn answer<'a>(
         Ok(reply) => unreachable!("{reply:?} to a join"),
         Err(error) => JoinReply::refuse(error, member),
     };
+    if reply.generation > 0 && reply.member == reply.leader && !reply.skip_assignment {
+        // each generation has one leader, which is told when all have joined
+        context.node.metrics.groups.rebalanced();
+    }
     response(context.version, &reply)
 }
 

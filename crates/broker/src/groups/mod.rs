@@ -106,6 +106,20 @@ impl Groups {
         (listed, ErrorCode::None)
     }
 
+    /// How many groups of the shards in memory are in which state; no shard is loaded for it.
+    pub(crate) async fn by_state(&self) -> BTreeMap<&'static str, usize> {
+        let loaded: Vec<_> = self.owners().values().filter(|o| o.is_loaded()).cloned().collect();
+        let mut by_state = BTreeMap::new();
+        for owner in loaded {
+            if let Ok(Reply::List(groups)) = owner.call(Call::List(ListGroups::default())).await {
+                for group in groups {
+                    *by_state.entry(group.state).or_default() += 1;
+                }
+            }
+        }
+        by_state
+    }
+
     /// Has what was committed for deleted topics forgotten, soon.
     pub(crate) fn forget_topics<'t>(&self, topics: impl Iterator<Item = &'t TopicFacts>) {
         let deleted = topics.map(|topic| DeletedTopic { name: topic.name.clone(), id: topic.id });

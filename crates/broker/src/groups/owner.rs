@@ -112,6 +112,10 @@ impl ShardOwner {
         Arc::ptr_eq(&self.partition, partition)
     }
 
+    pub fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Acquire)
+    }
+
     /// Has the machine answer a call, which may take as long as the machine likes.
     pub async fn call(self: &Arc<Self>, call: Call) -> Result<Reply, ErrorCode> {
         self.ready().await?;

@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant};
 
 /// `max.connections`, `max.connections.per.ip` with its overrides, `max.connection.creation.rate`.
 #[derive(Clone, Debug)]
-pub struct ConnectionLimits {
+pub(crate) struct ConnectionLimits {
     pub connections_max: usize,
     pub connections_per_ip_max: usize,
     pub connections_per_ip_overrides: HashMap<IpAddr, usize>,
@@ -21,7 +21,7 @@ pub struct ConnectionLimits {
 
 /// `listener.name.NAME.max.connections` and `listener.name.NAME.max.connection.creation.rate`.
 #[derive(Clone, Copy, Debug)]
-pub struct ListenerLimits {
+pub(crate) struct ListenerLimits {
     pub connections_max: usize,
     pub creation_rate_max: u32,
 }

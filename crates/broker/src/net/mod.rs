@@ -13,8 +13,7 @@ mod pool;
 mod reactor;
 mod registry;
 
-pub(crate) use admission::Admission;
-pub use admission::{ConnectionLimits, ListenerLimits};
+pub(crate) use admission::{Admission, ConnectionLimits, ListenerLimits};
 pub(crate) use connection::ConnectionInfo;
 pub(crate) use listener::{BoundListener, ListenerKind, accept_all, bind};
 pub use listener::{ListenError, ListenerSettings, SocketSettings};

@@ -1,5 +1,6 @@
 //! `/metrics`, `/livez` and `/readyz` on a port of their own.
 
+use super::render;
 use crate::node::Node;
 use axum::Router;
 use axum::extract::State;
@@ -51,7 +52,7 @@ pub(crate) async fn serve(node: Arc<Node>, address: &str) -> io::Result<HttpServ
 
 async fn metrics(State(node): State<Arc<Node>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, node.metrics.render()).into_response()
+    (kind, render(node).await).into_response()
 }
 
 async fn ready(State(node): State<Arc<Node>>) -> Response {

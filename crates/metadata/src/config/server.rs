@@ -331,7 +331,7 @@ mod tests {
         let config = parse(
             "num.network.threads=3\nlog.dir.s=/a\nzookeeper.connect=a:1\nssl.protocol=TLSv1.3\n\
              sasl.enabled.mechanisms=PLAIN\nnum.partitions=3\nwhat.is.this=1\n\
-             listener.name.a.ssl.key.password=x\nleader.replication.throttled.rate=1",
+             listener.name.a.ssl.key.password=x\nlistener.name.a.max.connections=5\nleader.replication.throttled.rate=1",
         );
         let notices: Vec<_> =
             config.expect("valid").notices.into_iter().map(|n| (n.key, n.kind)).collect();

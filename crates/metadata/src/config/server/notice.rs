@@ -65,6 +65,9 @@ impl fmt::Display for Notice {
 const FREE: &[&str] = &["super.users", "allow.everyone.if.no.acl.found"];
 const FREE_PREFIXES: &[&str] = &["listener.name.", "rsm.config.", "rlmm.config."];
 
+/// Keys that a single listener can have.
+const OF_LISTENERS: &[&str] = &["max.connections", "max.connection.creation.rate"];
+
 /// Keys that are not Kafka's.
 const OWN: &[&str] = &["klamm.http.address"];
 
@@ -101,6 +104,9 @@ fn kind(name: &str) -> Option<NoticeKind> {
     if OWN.contains(&name) {
         return None;
     }
+    if OF_LISTENERS.iter().any(|key| is_of_listener(name, key)) {
+        return None;
+    }
     if FREE.contains(&name) || FREE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return Some(NoticeKind::Unsupported);
     }
@@ -111,4 +117,9 @@ fn kind(name: &str) -> Option<NoticeKind> {
         return Some(NoticeKind::DynamicOnly);
     }
     Some(NoticeKind::Unknown { nearest: BROKER.nearest(name) })
+}
+
+fn is_of_listener(name: &str, key: &str) -> bool {
+    let of = name.strip_prefix("listener.name.").and_then(|rest| rest.strip_suffix(key));
+    of.and_then(|listener| listener.strip_suffix('.')).is_some_and(|l| !l.contains('.'))
 }
