@@ -17,7 +17,7 @@ mod segment;
 
 pub use checkpoint::OffsetsByPartition;
 pub use config::LogConfig;
-pub use directory::{Folder, LogDir, MetaProperties};
+pub use directory::{Folder, LogDir, MetaProperties, VolumeSynced};
 pub use disk::{
     Access, Disk, DiskFile, Entry, MemDisk, MemFile, Outage, RealDisk, RealFile, Space, Stat,
     Survival, without_waiting,
@@ -27,7 +27,7 @@ pub use error::{LogError, StorageError};
 pub use file_cache::{FileCache, OpenFile};
 pub use index::AbortedTxn;
 pub use log::{
-    Appended, FlushJob, Flushed, Log, Opening, Recovery, Retired, Slice, TimestampedOffset,
+    Appended, Closing, FlushJob, Flushed, Log, Opening, Recovery, Retired, Slice, TimestampedOffset,
 };
 pub use names::{FolderName, FolderState};
 pub use producer::{Origin, ProducerStatus};

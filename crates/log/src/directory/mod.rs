@@ -65,6 +65,10 @@ impl Kept {
     }
 }
 
+/// The proof of [`LogDir::sync_volume`].
+#[derive(Debug)]
+pub struct VolumeSynced(());
+
 /// A partition's folder as a directory lists it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Folder {
@@ -278,6 +282,17 @@ impl<D: Disk> LogDir<D> {
     /// What the disk says; the old checkpoint stands then.
     pub fn store_high_watermarks(&self, offsets: &OffsetsByPartition) -> Result<(), StorageError> {
         self.kept().high_watermarks.store(&self.disk, offsets)
+    }
+
+    /// Makes everything durable that was written to the directory's volume: one call in place of
+    /// several for each of many logs, see [`Log::begin_close`]. A log's folder that is a link to
+    /// another volume is not reached.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn sync_volume(&self) -> Result<VolumeSynced, StorageError> {
+        self.disk.sync_volume(&self.lock).attempt("sync the volume of", &self.path)?;
+        Ok(VolumeSynced(()))
     }
 
     /// Marks the directory as left in order: every log that was opened is closed, the checkpoints

@@ -329,10 +329,16 @@ impl Disk for MemDisk {
     fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         let mut world = self.world();
         let node = world.find(folder)?;
+        world.folder(node)?;
         world.begin_whole_change(false)?;
-        let folder = world.folder(node)?;
-        folder.durable = folder.live.clone();
-        folder.pending.clear();
+        world.nodes[node].sync();
+        Ok(())
+    }
+
+    fn sync_volume(&self, _lock: &()) -> io::Result<()> {
+        let mut world = self.world();
+        world.begin_whole_change(false)?;
+        world.nodes.iter_mut().for_each(Node::sync);
         Ok(())
     }
 
@@ -418,6 +424,16 @@ impl DiskFile for MemFile {
 }
 
 impl Node {
+    fn sync(&mut self) {
+        match self {
+            Self::File(file) => file.sync(),
+            Self::Folder(folder) => {
+                folder.durable = folder.live.clone();
+                folder.pending.clear();
+            }
+        }
+    }
+
     fn survive(&self, survival: Survival, dice: &mut Dice) -> Self {
         match self {
             Self::File(file) => Self::File(file.survive(survival, dice)),

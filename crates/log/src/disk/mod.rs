@@ -6,7 +6,7 @@ mod real;
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use types::TimestampMs;
 
@@ -71,6 +71,14 @@ pub trait Disk: Clone + Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// Whatever the system says; what was not durable before may be lost then.
     fn sync_dir(&self, folder: &Path) -> io::Result<()>;
+
+    /// Makes everything durable that was written to the volume of a locked file, contents and names,
+    /// by whomever.
+    ///
+    /// # Errors
+    /// Whatever the system says; nothing written since the last success may be taken as durable
+    /// then.
+    fn sync_volume(&self, lock: &Self::Lock) -> io::Result<()>;
 
     /// Creates the file if need be and takes an exclusive lock on it that ends with this process.
     ///
@@ -206,20 +214,33 @@ pub(crate) fn replace_whole<D: Disk>(
     contents: &[u8],
     durability: Durability,
 ) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = Path::new(&temporary);
-    let file = disk.open(temporary, Access::Replace)?;
-    file.write_at(contents, &[], 0)?;
+    let staged = stage_whole(disk, path, contents)?;
     if durability == Durability::Synced {
-        file.sync()?;
+        staged.sync()?;
     }
-    drop(file);
-    disk.rename(temporary, path)?;
+    drop(staged);
+    disk.rename(&staged_path(path), path)?;
     if durability == Durability::Synced {
         disk.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
     }
     Ok(())
+}
+
+/// Puts `contents` beside a file that they are to replace, at [`staged_path`].
+///
+/// # Errors
+/// Whatever the disk says.
+pub(crate) fn stage_whole<D: Disk>(disk: &D, path: &Path, contents: &[u8]) -> io::Result<D::File> {
+    let file = disk.open(&staged_path(path), Access::Replace)?;
+    file.write_at(contents, &[], 0)?;
+    Ok(file)
+}
+
+/// Where the next contents of a file wait until they take its name.
+pub(crate) fn staged_path(path: &Path) -> PathBuf {
+    let mut staged = path.as_os_str().to_owned();
+    staged.push(".tmp");
+    PathBuf::from(staged)
 }
 
 /// Whether a file must outlast the machine's loss of power.

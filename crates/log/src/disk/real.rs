@@ -101,6 +101,11 @@ impl Disk for RealDisk {
         File::open(folder)?.sync_all()
     }
 
+    fn sync_volume(&self, lock: &File) -> io::Result<()> {
+        // errors of writing back since this file was opened, or since the last call, show here
+        Ok(rustix::fs::syncfs(lock)?)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<File> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         // the JVM takes the record lock and sees no other; it does not exclude a second owner in

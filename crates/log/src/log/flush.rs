@@ -30,7 +30,7 @@ pub struct Flushed {
     up_to: Offset,
     at: TimestampMs,
     names: u64,
-    epoch_changes: u64,
+    pub(super) epoch_changes: u64,
     truncations: u64,
 }
 
@@ -105,14 +105,19 @@ impl<D: Disk> Log<D> {
             indexes,
             epochs,
             folder: has_new_names.then(|| self.home.folder.clone()),
-            flushed: Flushed {
-                up_to: self.end,
-                at: now,
-                names: self.durable.names,
-                epoch_changes: self.epochs.changes(),
-                truncations: self.durable.truncations,
-            },
+            flushed: self.flushed_at(now),
         })
+    }
+
+    /// What a sync of everything would prove.
+    pub(super) const fn flushed_at(&self, now: TimestampMs) -> Flushed {
+        Flushed {
+            up_to: self.end,
+            at: now,
+            names: self.durable.names,
+            epoch_changes: self.epochs.changes(),
+            truncations: self.durable.truncations,
+        }
     }
 
     /// Moves the recovery point to where the job has synced.
@@ -144,24 +149,6 @@ impl<D: Disk> Log<D> {
     pub(super) fn flush_if_due(&mut self, now: TimestampMs) -> Result<(), LogError> {
         let unsynced = self.end.0 - self.durable.recovery_point.0;
         if unsynced >= self.config.flush_messages { self.flush(now) } else { Ok(()) }
-    }
-
-    /// Makes everything durable and leaves the folder as a clean shutdown should: indexes complete,
-    /// a producer snapshot at the end. The log can be used on.
-    ///
-    /// # Errors
-    /// `DiskFull`, `Storage`: the next start must recover this log.
-    pub fn close(&mut self, now: TimestampMs) -> Result<(), LogError> {
-        if self.end > self.active_base() && self.durable.snapshot != Some(self.end) {
-            let active = self.segments.last_mut().expect("a log has an active segment");
-            active.seal(&self.home)?;
-            self.store_snapshot()?;
-        }
-        let active = self.segments.last_mut().expect("a log has an active segment");
-        if active.trim(&self.home)? && self.durable.recovery_point == self.end {
-            active.sync(&self.home)?;
-        }
-        self.flush(now)
     }
 }
 

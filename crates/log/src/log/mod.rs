@@ -1,6 +1,7 @@
 //! One partition's log: what it holds, and where each of its capabilities is written.
 
 mod append;
+mod close;
 mod epochs;
 mod flush;
 mod load;
@@ -18,6 +19,7 @@ use std::path::Path;
 use types::{LeaderEpoch, Offset, TimestampMs};
 
 pub use append::Appended;
+pub use close::Closing;
 pub use flush::{FlushJob, Flushed};
 pub use load::{Opening, Recovery};
 pub use read::Slice;

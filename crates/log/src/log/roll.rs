@@ -107,7 +107,7 @@ impl<D: Disk> Log<D> {
             }
         }
         self.producers.expire(now, self.config.producer_id_expiration_ms);
-        self.store_snapshot()?;
+        self.store_snapshot(Durability::Rebuildable)?;
         self.open_segment_file(end)?;
         self.active().forget_indexes();
         self.segments.push(Segment::empty(end, now));
@@ -127,11 +127,10 @@ impl<D: Disk> Log<D> {
     }
 
     /// Writes the producers as of the log's end.
-    pub(super) fn store_snapshot(&mut self) -> Result<(), StorageError> {
+    pub(super) fn store_snapshot(&mut self, durability: Durability) -> Result<(), StorageError> {
         let path = self.home.path(self.end, Part::Snapshot);
         let bytes = producer::encode(&self.producers);
-        replace_whole(&self.home.disk, &path, &bytes, Durability::Rebuildable)
-            .attempt("write", &path)?;
+        replace_whole(&self.home.disk, &path, &bytes, durability).attempt("write", &path)?;
         self.durable.snapshot = Some(self.end);
         Ok(())
     }
