@@ -67,7 +67,12 @@
 //! A leader and a follower that hear what cannot be true (another leader of the same epoch) refuse or
 //! ignore it, where Kafka stops the process. A follower whose leader resigns no longer refuses pre-votes, so
 //! that the first successor is elected at once. A node that knows nothing new is asked again after the
-//! retry backoff, not at once. Changes of voters that do not fit are refused with the same codes.
+//! retry backoff, not at once.
+//!
+//! A voter whose removal is not committed goes on standing for election. In Kafka it does not, and a quorum
+//! whose leader crashed with the only copy of the record that removes it stays without a leader: who
+//! lacks the record needs the vote of the node that has it. For the same reason a leader that is no
+//! voter any more is held to check-quorum also when one voter is left.
 
 mod broken;
 mod chance;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use types::LeaderEpoch;
+use types::{ErrorCode, LeaderEpoch};
 
 use super::disk::{Body, Disk, Entry, index_to_offset};
 use super::network::NodeIndex;
 use super::world::{Node, id, key};
-use crate::message::VoteRequest;
+use crate::message::{ChangeAnswer, FetchAnswer, Found, VoteRequest};
 use crate::{
     Answer, ControlRecord, Effect, Raft, ReplicaKey, Request, RequestId, RoleChange, RoleKind,
     SnapshotControl,
@@ -20,6 +20,8 @@ const DESERTED_MS_MAX: i64 = 3_000 + 200;
 pub struct Checks {
     /// Every record that any node was told is committed, by offset.
     pub committed: Vec<Entry>,
+    /// In which epoch each of them was first told to be.
+    committed_in: Vec<LeaderEpoch>,
     /// What the cluster was formatted with.
     pub formatted: SnapshotControl,
     leaders: BTreeMap<LeaderEpoch, (NodeIndex, u32)>,
@@ -31,6 +33,35 @@ pub struct Checks {
     watermarks: BTreeMap<NodeIndex, i64>,
     /// The highest watermark that each epoch's leader told others.
     exposed: BTreeMap<LeaderEpoch, i64>,
+    /// How often something happened that a history may or may not come by.
+    pub visits: BTreeMap<&'static str, u32>,
+}
+
+/// What an effect shows that the machine did.
+fn visited(effect: &Effect) -> Option<&'static str> {
+    let is_done = |answer: &ChangeAnswer| answer.error == ErrorCode::None;
+    Some(match effect {
+        Effect::Role(RoleChange { role: RoleKind::Leader, .. }) => "leads",
+        Effect::Role(RoleChange { role: RoleKind::Resigned, .. }) => "resigns",
+        Effect::Role(RoleChange { role: RoleKind::Candidate, .. }) => "stands",
+        Effect::Role(RoleChange { role: RoleKind::Prospective, .. }) => "asks in advance",
+        Effect::TruncateTo(_) => "cuts",
+        Effect::InstallSnapshot(_) => "loads a snapshot",
+        Effect::RespondUpgrade { result: Ok(()), .. } => "becomes dynamic",
+        Effect::Respond { answer, .. } => match answer {
+            Answer::Fetch(FetchAnswer { found: Found::Snapshot(_), .. }) => "is sent to a snapshot",
+            Answer::Fetch(FetchAnswer { found: Found::Diverging(_), .. }) => {
+                "is told that it diverges"
+            }
+            Answer::FetchSnapshot(_) => "serves a piece of a snapshot",
+            Answer::AddVoter(answer) if is_done(answer) => "adds a voter",
+            Answer::RemoveVoter(answer) if is_done(answer) => "removes a voter",
+            Answer::UpdateVoter(answer) if answer.error == ErrorCode::None => "updates a voter",
+            Answer::Vote(answer) if !answer.granted => "refuses a vote",
+            _ => return None,
+        },
+        _ => return None,
+    })
 }
 
 impl Checks {
@@ -49,8 +80,11 @@ impl Checks {
 
     /// An effect that is about to be performed.
     pub fn effect(&mut self, index: NodeIndex, node: &Node, effect: &Effect) -> Result<(), String> {
+        if let Some(what) = visited(effect) {
+            *self.visits.entry(what).or_insert(0) += 1;
+        }
         match effect {
-            Effect::HighWatermark(offset) => self.watermark_rose(index, &node.disk, offset.0),
+            Effect::HighWatermark(offset) => self.watermark_rose(index, node, offset.0),
             Effect::TruncateTo(offset) => self.cut(index, &node.disk, offset.0),
             Effect::Role(change) => self.role(index, node, change),
             Effect::Send { request: Request::Vote(vote), .. } if !vote.pre_vote => {
@@ -133,7 +167,9 @@ impl Checks {
     }
 
     /// Committed records are never lost or changed, and the watermark of a node never falls.
-    fn watermark_rose(&mut self, index: NodeIndex, disk: &Disk, offset: i64) -> Result<(), String> {
+    fn watermark_rose(&mut self, index: NodeIndex, node: &Node, offset: i64) -> Result<(), String> {
+        let disk = &node.disk;
+        let epoch = node.raft.as_ref().map(Raft::epoch).unwrap_or_default();
         let known = self.watermarks.insert(index, offset).unwrap_or(-1);
         must(offset > known, || format!("the watermark of node {index} fell to {offset}"))?;
         must(offset <= disk.end(), || format!("node {index} lacks what it calls committed"))?;
@@ -144,7 +180,10 @@ impl Checks {
         for at in first..offset {
             let Some(entry) = disk.get(at) else { continue };
             match usize::try_from(at).ok().and_then(|at| self.committed.get(at)) {
-                None => self.committed.push(entry.clone()),
+                None => {
+                    self.committed.push(entry.clone());
+                    self.committed_in.push(epoch);
+                }
                 Some(committed) => must(committed == entry, || {
                     format!("node {index} has {entry:?} at {at}, where {committed:?} was committed")
                 })?,
@@ -171,7 +210,9 @@ impl Checks {
         let written = node.disk.quorum_state.as_ref();
         let wrote = written.is_some_and(|s| s.epoch == epoch && s.leader == Some(id(index)));
         must(wrote, || format!("node {index} leads {epoch:?} and has not written it down"))?;
-        for at in node.disk.start..index_to_offset(self.committed.len()) {
+        // a late leader of an epoch that others have left lacks what these committed
+        let before = self.committed_in.partition_point(|committed_in| *committed_in < epoch);
+        for at in node.disk.start..index_to_offset(before) {
             let committed = usize::try_from(at).ok().and_then(|at| self.committed.get(at));
             must(node.disk.get(at) == committed, || {
                 format!("node {index} leads {epoch:?} without the committed record {at}")

@@ -1,5 +1,7 @@
 //! Histories: thousands that must hold, and rules whose breach must be seen.
 
+use std::collections::BTreeMap;
+
 use super::world::World;
 use crate::broken::Broken;
 
@@ -24,6 +26,38 @@ fn seeds_hold() {
         if let Err(violation) = world.run() {
             panic!("SEED={seed}: {violation}");
         }
+    }
+}
+
+/// The simulator is worth what it visits.
+#[test]
+fn histories_visit_what_the_machine_can_do() {
+    let mut visits = BTreeMap::new();
+    for seed in 1..400 {
+        let mut world = World::new(seed, None);
+        world.run().unwrap_or_else(|violation| panic!("SEED={seed}: {violation}"));
+        for (what, count) in world.checks.visits {
+            *visits.entry(what).or_insert(0) += count;
+        }
+    }
+    for what in [
+        "leads",
+        "resigns",
+        "stands",
+        "asks in advance",
+        "cuts",
+        "loads a snapshot",
+        "is sent to a snapshot",
+        "is told that it diverges",
+        "adds a voter",
+        "removes a voter",
+        "updates a voter",
+        "becomes dynamic",
+        "refuses a vote",
+        "serves a piece of a snapshot",
+    ] {
+        let count = visits.get(what).copied().unwrap_or(0);
+        assert!(count >= 20, "{what}: {count} times, of {visits:?}");
     }
 }
 

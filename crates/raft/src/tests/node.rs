@@ -1,12 +1,12 @@
 //! One machine with a shell that performs everything at once, for tables of decisions.
 
-use types::{LeaderEpoch, NodeId, Offset, TimestampMs, Uuid};
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs, Uuid};
 
-use crate::message::{FetchAnswer, FetchRequest};
+use crate::message::{FetchAnswer, FetchRequest, VoteAnswer};
 use crate::{
-    Answer, Config, CorrelationId, Destination, Effect, Endpoint, Endpoints, Input, Raft,
-    ReplicaKey, Reply, Request, RequestId, SnapshotControl, Stored, Timeouts, VersionRange, Voter,
-    VoterSet,
+    Answer, Config, CorrelationId, Destination, Effect, Endpoint, Endpoints, Input, LeaderInfo,
+    QuorumState, Raft, ReplicaKey, Reply, Request, RequestId, RoleKind, SnapshotControl, Stored,
+    Timeouts, VersionRange, Voter, VoterSet,
 };
 
 pub const LISTENER: &str = "CONTROLLER";
@@ -64,14 +64,19 @@ pub fn formatted(ids: &[i32]) -> Stored {
 pub struct Node {
     pub raft: Raft,
     pub now: TimestampMs,
+    /// What the file `quorum-state` holds.
+    pub persisted: Option<QuorumState>,
+    /// The request that was sent last.
+    pub last_sent: Option<CorrelationId>,
     next_request: u64,
 }
 
 impl Node {
     pub fn open(config: Config, stored: Stored) -> (Self, Vec<Effect>) {
         let (now, mut effects) = (TimestampMs(1_000_000), Vec::new());
+        let persisted = stored.quorum_state.clone();
         let raft = Raft::open(config, stored, now, &mut effects);
-        let mut node = Self { raft, now, next_request: 0 };
+        let mut node = Self { raft, now, persisted, last_sent: None, next_request: 0 };
         node.flush(&mut effects);
         (node, effects)
     }
@@ -82,6 +87,18 @@ impl Node {
         self.raft.step(self.now, input, &mut effects);
         self.flush(&mut effects);
         effects
+    }
+
+    /// Lets time pass until the machine is in a state; what its last step brought.
+    pub fn wait_for(&mut self, role: RoleKind) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for _ in 0..1_000 {
+            if self.raft.role() == role {
+                return effects;
+            }
+            effects = self.wait();
+        }
+        panic!("is {:?}, not {role:?}", self.raft.role())
     }
 
     /// Lets the machine's next deadline come.
@@ -124,6 +141,13 @@ impl Node {
     fn flush(&mut self, effects: &mut Vec<Effect>) {
         let end = self.raft.log().end;
         self.raft.step(self.now, Input::Flushed { end }, effects);
+        for effect in effects.iter() {
+            match effect {
+                Effect::Persist(state) => self.persisted = Some(state.clone()),
+                Effect::Send { correlation, .. } => self.last_sent = Some(*correlation),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -132,6 +156,29 @@ pub fn answer_to(id: RequestId, effects: &[Effect]) -> Option<Answer> {
         Effect::Respond { to, answer } if *to == id => Some(answer.clone()),
         _ => None,
     })
+}
+
+/// A vote, given or not, by a voter in `epoch` that knows no leader.
+pub fn vote_answer(epoch: i32, granted: bool) -> Reply {
+    let leader = LeaderInfo { epoch: LeaderEpoch(epoch), ..LeaderInfo::default() };
+    Reply::Vote(VoteAnswer { error: ErrorCode::None, leader, granted })
+}
+
+/// Lets an election come and be won up to `role`.
+pub fn elected(node: &mut Node, role: RoleKind) -> Vec<Effect> {
+    let mut effects = node.wait_for(RoleKind::Prospective);
+    while node.raft.role() != role {
+        let votes = sent(&effects);
+        let (_, correlation, _) = votes.first().expect("asks for votes");
+        let epoch = node.raft.epoch().0;
+        effects = node.reply(*correlation, vote_answer(epoch, true));
+    }
+    effects
+}
+
+/// Lets it be won altogether.
+pub fn lead(node: &mut Node) -> Vec<Effect> {
+    elected(node, RoleKind::Leader)
 }
 
 /// What is sent, in order.
