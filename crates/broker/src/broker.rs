@@ -2,8 +2,10 @@
 
 use crate::background::{Chores, Housekeeper, Intervals, close_logs};
 use crate::connection_limits::connection_limits;
+use crate::controller::remote::{RemoteController, RemoteSettings};
 use crate::controller::{
-    BrokerMembership, Controller, ControllerError, ControllerSettings, Membership,
+    Authority, BrokerMembership, Controller, ControllerError, ControllerSettings, ImageListener,
+    Membership,
 };
 use crate::effects::Effects;
 use crate::fetch::Sessions;
@@ -25,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use types::DirectoryId;
 
 /// The server; see [`Broker::start`].
 #[derive(Debug)]
@@ -98,14 +101,13 @@ impl Broker {
             bound.push(net::bind(listener, &settings.network.sockets).await?);
         }
         let listeners = addresses(&bound);
-        let storage = Storage::open(&settings.config.log_dirs, settings.node_id)?;
+        let roles = settings.config.roles;
+        let storage = Storage::open(&settings.config.log_dirs, settings.node_id, roles.controller)?;
         let partitions = Partitions::new(settings.node_id, storage.directories.clone());
         let partitions = Arc::new(partitions);
         let chores = Arc::new(Chores::default());
         let membership = membership(&settings, &storage, &bound);
         let directory_id = storage.metadata_directory(&settings.config.metadata_log_dir);
-        let controller =
-            ControllerSettings::from_config(&settings.config, membership, directory_id);
         let (stop, stopping) = watch::channel(false);
         let producer_ids = ProducerIds::new(settings.node_id);
         let group_settings = GroupSettings::new(&settings.config);
@@ -118,7 +120,8 @@ impl Broker {
             partitions: Arc::clone(&partitions),
             admission: Arc::clone(&admission),
         };
-        let controller = start_controller(controller, effects, &chores, &groups)?;
+        let listener = image_listener(effects, &chores, &groups);
+        let controller = start_controller(&settings, membership, directory_id, listener)?;
         let fetch_sessions = Sessions::new(settings.fetch.sessions_max);
         let node = Arc::new(Node {
             settings,
@@ -141,27 +144,49 @@ impl Broker {
         let bound = with_kinds(bound, &node.settings);
         let accept =
             net::accept_all(bound, Arc::clone(&reactors), admission, node.stopping.clone());
-        let accepting = tokio::spawn(accept);
+        let accepting = tokio::spawn(once_in_service(Arc::clone(&node), accept));
         let coordinating = tokio::spawn(async move { groups.run().await });
-        node.ready.store(true, Ordering::Release);
+        node.ready.store(roles.controller, Ordering::Release);
         Ok(Running { node, reactors, accepting, housekeeper, coordinating, http, stop, listeners })
     }
 }
 
-/// Starts the controller; every image that it publishes is put into effect before it is answered.
-fn start_controller(
-    controller: ControllerSettings,
-    effects: Effects,
-    chores: &Arc<Chores>,
-    groups: &Arc<Groups>,
-) -> Result<Controller, ControllerError> {
+/// Serves clients from when the controller has let this node in.
+async fn once_in_service(node: Arc<Node>, serve: impl Future<Output = ()>) {
+    let mut stopping = node.stopping.clone();
+    tokio::select! {
+        in_service = node.controller.in_service() => if in_service.is_err() {
+            return;
+        },
+        _ = stopping.wait_for(|stop| *stop) => return,
+    }
+    node.ready.store(true, Ordering::Release);
+    serve.await;
+}
+
+/// Puts every image into effect; a controller in this process answers only then.
+fn image_listener(effects: Effects, chores: &Arc<Chores>, groups: &Arc<Groups>) -> ImageListener {
     let (chores, groups) = (Arc::clone(chores), Arc::clone(groups));
-    let listener = move |old: &Image, new: &Arc<Image>| {
+    Box::new(move |old: &Image, new: &Arc<Image>| {
         let deleted = effects.apply(old, new);
         groups.forget_topics(deleted.iter().map(|partition| &*partition.topic));
         chores.remove(deleted);
-    };
-    Controller::start(controller, Box::new(listener))
+    })
+}
+
+fn start_controller(
+    settings: &Settings,
+    membership: Membership,
+    directory_id: DirectoryId,
+    listener: ImageListener,
+) -> Result<Authority, ControllerError> {
+    let config = &settings.config;
+    if config.roles.controller {
+        let settings = ControllerSettings::from_config(config, membership, directory_id);
+        return Ok(Authority::Here(Controller::start(settings, listener)?));
+    }
+    let settings = RemoteSettings::from_config(config, membership, directory_id);
+    Ok(Authority::Elsewhere(RemoteController::start(settings, listener)?))
 }
 
 fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -> Membership {
@@ -179,7 +204,7 @@ fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -
         node: settings.node_id,
         cluster_id: storage.cluster_id.clone(),
         incarnation: random_id(),
-        broker: Some(BrokerMembership {
+        broker: settings.config.roles.broker.then(|| BrokerMembership {
             endpoints: brokers.into_iter().map(endpoint).collect(),
             rack: settings.config.value("broker.rack").as_str().map(str::to_owned),
             directories: storage.directories.iter().map(|directory| directory.id).collect(),
@@ -253,10 +278,24 @@ impl Running {
         self.http.as_ref().map(|http| http.address)
     }
 
-    /// Stops in order: no new connections, requests in progress answered, the logs closed and
-    /// marked clean.
+    /// Returns when clients are served. At once, unless the controller is in another process.
+    ///
+    /// # Errors
+    /// Where that will never be, and why.
+    pub async fn in_service(&self) -> Result<(), String> {
+        self.node.controller.in_service().await
+    }
+
+    /// Returns, with the reason, when the node cannot go on; for ever waits else.
+    pub async fn failed(&self) -> String {
+        self.node.controller.failed().await
+    }
+
+    /// Stops in order: leave taken from a controller elsewhere, no new connections, requests in progress
+    /// answered, the logs closed and marked clean.
     pub async fn shutdown(self) {
         self.node.ready.store(false, Ordering::Release);
+        self.node.controller.leave(self.node.settings.network.stop_grace).await;
         self.stop.send_replace(true);
         joined("accepting", self.accepting.await);
         joined("coordinating", self.coordinating.await);

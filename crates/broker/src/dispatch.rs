@@ -14,6 +14,7 @@
 //! connection's task and may await; it must not block the thread.
 
 use crate::api;
+use crate::controller::{Authority, Controller};
 use crate::net::{ConnectionInfo, FileRange, ListenerKind, Reply};
 use crate::node::Node;
 use crate::partition::Partition;
@@ -32,6 +33,17 @@ pub(crate) struct RequestContext<'a> {
 }
 
 impl RequestContext<'_> {
+    /// The controller, if this node is one.
+    ///
+    /// # Errors
+    /// `NOT_CONTROLLER`.
+    pub(crate) fn controller(&self) -> Result<&Controller, ErrorCode> {
+        match &self.node.controller {
+            Authority::Here(controller) => Ok(controller),
+            Authority::Elsewhere(_) => Err(ErrorCode::NotController),
+        }
+    }
+
     /// A partition that this node leads.
     ///
     /// # Errors
@@ -248,6 +260,16 @@ routes! {
     DescribeProducers => describe_producers,
     ListConfigResources => list_config_resources,
     DescribeTopicPartitions => describe_topic_partitions,
+    DescribeQuorum => describe_quorum,
+    Envelope => envelope,
+    FetchSnapshot => fetch_snapshot,
+    BrokerRegistration => broker_registration,
+    BrokerHeartbeat => broker_heartbeat,
+    UnregisterBroker => unregister_broker,
+    AllocateProducerIds => allocate_producer_ids,
+    ControllerRegistration => controller_registration,
+    AlterPartition => alter_partition,
+    AssignReplicasToDirs => assign_replicas_to_dirs,
 }
 
 async fn produce(
@@ -271,6 +293,10 @@ async fn fetch(
     mut exchange: Exchange<'_>,
 ) -> Result<Option<Reply>, Refusal> {
     let request = exchange.decode()?;
+    if context.connection.kind == ListenerKind::Controller {
+        let response = api::fetch_metadata_log::answer(context, request).await;
+        return exchange.encode(&response, Vec::new());
+    }
     let fetched = api::fetch::answer(context, request).await;
     exchange.encode(&fetched.response, fetched.ranges)
 }

@@ -21,7 +21,11 @@ impl Effects {
     pub(crate) fn apply(&self, old: &Image, new: &Image) -> Vec<Arc<Partition>> {
         let changes = Changes::between(old, new);
         let rules = |topic: &str| topic_rules(new, &self.settings, topic);
-        let deleted = self.partitions.apply(&changes, rules);
+        // a controller alone holds no partitions
+        let deleted = match self.settings.config.roles.broker {
+            true => self.partitions.apply(&changes, rules),
+            false => Vec::new(),
+        };
         let is_broker = |resource: &ConfigResource| resource.kind == ResourceKind::Broker;
         if changes.configs.iter().any(is_broker) {
             let layers = broker_layers(new, &self.settings);

@@ -15,6 +15,7 @@ mod groups;
 mod net;
 mod node;
 mod partition;
+mod peer;
 mod producer_ids;
 mod settings;
 mod storage;

@@ -1,6 +1,6 @@
 //! What every request handler shares: this node's rooms, built once at the start.
 
-use crate::controller::Controller;
+use crate::controller::Authority;
 use crate::fetch::Sessions;
 use crate::groups::Groups;
 use crate::partition::Partitions;
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub(crate) struct Node {
     pub settings: Arc<Settings>,
     pub cluster_id: String,
-    pub controller: Controller,
+    pub controller: Authority,
     pub partitions: Arc<Partitions>,
     pub producer_ids: ProducerIds,
     pub groups: Arc<Groups>,

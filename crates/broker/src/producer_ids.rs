@@ -1,6 +1,6 @@
 //! Producer ids handed out from a block, so that the controller is asked once for a thousand.
 
-use crate::controller::{Controller, Unavailable};
+use crate::controller::{Authority, Unavailable};
 use metadata::decide::AllocateProducerIds;
 use std::ops::Range;
 use tokio::sync::Mutex;
@@ -20,7 +20,7 @@ impl ProducerIds {
     }
 
     /// An id that nobody else has or will have.
-    pub(crate) async fn next(&self, controller: &Controller) -> Result<ProducerId, Unavailable> {
+    pub(crate) async fn next(&self, controller: &Authority) -> Result<ProducerId, Unavailable> {
         // Who needs a block holds the others up, who would all need one too. Nothing here waits for
         // anything but the controller's thread, which takes no such lock.
         let mut block = self.block.lock().await;

@@ -32,6 +32,7 @@ pub enum StorageStartError {
     Files(StorageError),
     OtherNode { path: PathBuf, found: NodeId, expected: NodeId },
     OtherCluster { path: PathBuf, found: String, expected: String },
+    NotFormatted { path: PathBuf },
     SameId { path: PathBuf, id: DirectoryId },
 }
 
@@ -53,6 +54,12 @@ impl fmt::Display for StorageStartError {
             Self::OtherCluster { path, found, expected } => write!(
                 f,
                 "{} belongs to cluster {found}, but other directories to {expected}",
+                path.display()
+            ),
+            Self::NotFormatted { path } => write!(
+                f,
+                "{} is not formatted, and a broker cannot know which cluster it is for: run `klamm \
+                 storage format --cluster-id ID --config FILE` with the id of the controller's",
                 path.display()
             ),
             Self::SameId { path, id } => {
@@ -78,8 +85,12 @@ impl From<StorageError> for StorageStartError {
 
 impl Storage {
     /// Opens every directory; those without `meta.properties` are formatted for the cluster that
-    /// the others belong to, or for one that begins here.
-    pub(crate) fn open(paths: &[String], node: NodeId) -> Result<Self, StorageStartError> {
+    /// the others belong to, or, where `may_found` says so, for one that begins here.
+    pub(crate) fn open(
+        paths: &[String],
+        node: NodeId,
+        may_found: bool,
+    ) -> Result<Self, StorageStartError> {
         let files = FileCache::new(open_files_max());
         let mut opened = Vec::new();
         for path in paths {
@@ -88,6 +99,10 @@ impl Storage {
             let directory = LogDir::open(RealDisk, files.clone(), path)?;
             let meta = directory.meta_properties()?;
             opened.push((directory, meta));
+        }
+        if !may_found && opened.iter().all(|(_, meta)| meta.is_none()) {
+            let path = paths.first().map(PathBuf::from).unwrap_or_default();
+            return Err(StorageStartError::NotFormatted { path });
         }
         let cluster_id = agreed_cluster(&opened, node)?;
         let mut directories: Vec<Arc<LogDirectory>> = Vec::new();

@@ -58,13 +58,27 @@ fn serve(arguments: &Arguments, loggers: Loggers) -> Result<(), String> {
     runtime.block_on(async {
         let listener = settings.config.listeners.advertised.first().map(|e| e.name.clone());
         let running = Broker::start(settings).await.map_err(|error| error.to_string())?;
-        greet(&running, listener.as_deref());
-        let reason = signalled().await.map_err(|error| format!("cannot wait: {error}"))?;
-        tracing::info!("stopping: {reason}");
+        let end = tokio::select! {
+            signal = signalled() => signal.map_err(|error| format!("cannot wait: {error}")),
+            why = served(&running, listener.as_deref()) => Err(why),
+        };
+        match &end {
+            Ok(signal) => tracing::info!("stopping: {signal}"),
+            Err(why) => tracing::error!("stopping: {why}"),
+        }
         running.shutdown().await;
         tracing::info!("stopped");
-        Ok(())
+        end.map(|_| ())
     })
+}
+
+/// Greets once clients are served; returns why they cannot be any more.
+async fn served(running: &Running, listener: Option<&str>) -> String {
+    if let Err(why) = running.in_service().await {
+        return why;
+    }
+    greet(running, listener);
+    running.failed().await
 }
 
 fn configuration(arguments: &Arguments) -> Result<ServerConfig, String> {

@@ -22,6 +22,9 @@ pub struct BrokerRun {
 #[derive(Clone, Debug)]
 pub struct Sessions {
     timeout_ms: i32,
+    /// The broker in the controller's own process: it lives, and has seen everything, as long as
+    /// the controller does.
+    local: Option<NodeId>,
     brokers: BTreeMap<NodeId, Session>,
     ends: BTreeSet<(Instant, NodeId)>,
 }
@@ -40,14 +43,22 @@ impl Sessions {
     /// No broker has been heard of.
     #[must_use]
     pub fn new(timeout_ms: i32) -> Self {
-        Self { timeout_ms, brokers: BTreeMap::new(), ends: BTreeSet::new() }
+        Self { timeout_ms, local: None, brokers: BTreeMap::new(), ends: BTreeSet::new() }
+    }
+
+    /// The same for a controller whose process is that broker too.
+    #[must_use]
+    pub fn beside(self, local: NodeId) -> Self {
+        Self { local: Some(local), ..self }
     }
 
     /// Starts anew with every broker of the cluster that is in service.
     pub fn take_over(&mut self, now: Instant, cluster: &Cluster) {
         self.brokers.clear();
         self.ends.clear();
-        for broker in cluster.brokers.values().filter(|broker| !broker.fenced) {
+        let local = self.local;
+        let others = cluster.brokers.values().filter(|broker| Some(broker.id) != local);
+        for broker in others.filter(|broker| !broker.fenced) {
             self.hear(now, BrokerRun { broker: broker.id, epoch: broker.epoch }, -1);
         }
     }
@@ -78,6 +89,7 @@ impl Sessions {
         };
         let others = cluster.brokers.values().filter(|b| b.is_active() && b.id != broker);
         others
+            .filter(|other| Some(other.id) != self.local)
             .map(|other| self.brokers.get(&other.id))
             .all(|session| session.is_some_and(|session| session.metadata_offset >= last))
     }
@@ -86,7 +98,8 @@ impl Sessions {
     #[must_use]
     pub fn is_alive(&self, now: Instant, run: BrokerRun) -> bool {
         let session = self.brokers.get(&run.broker);
-        session.is_some_and(|session| session.epoch == run.epoch && session.ends_at > now)
+        Some(run.broker) == self.local
+            || session.is_some_and(|session| session.epoch == run.epoch && session.ends_at > now)
     }
 
     /// The broker's process is known to be gone: its session ends now.

@@ -1,9 +1,21 @@
 //! The compatibility table: one numbered file for each API that this server answers.
 
+#[path = "67_allocate_producer_ids.rs"]
+pub(crate) mod allocate_producer_ids;
 #[path = "33_alter_configs.rs"]
 pub(crate) mod alter_configs;
+#[path = "56_alter_partition.rs"]
+pub(crate) mod alter_partition;
 #[path = "18_api_versions.rs"]
 pub(crate) mod api_versions;
+#[path = "73_assign_replicas_to_dirs.rs"]
+pub(crate) mod assign_replicas_to_dirs;
+#[path = "63_broker_heartbeat.rs"]
+pub(crate) mod broker_heartbeat;
+#[path = "62_broker_registration.rs"]
+pub(crate) mod broker_registration;
+#[path = "70_controller_registration.rs"]
+pub(crate) mod controller_registration;
 #[path = "37_create_partitions.rs"]
 pub(crate) mod create_partitions;
 #[path = "19_create_topics.rs"]
@@ -24,12 +36,20 @@ pub(crate) mod describe_groups;
 pub(crate) mod describe_log_dirs;
 #[path = "61_describe_producers.rs"]
 pub(crate) mod describe_producers;
+#[path = "55_describe_quorum.rs"]
+pub(crate) mod describe_quorum;
 #[path = "75_describe_topic_partitions.rs"]
 pub(crate) mod describe_topic_partitions;
 #[path = "43_elect_leaders.rs"]
 pub(crate) mod elect_leaders;
+#[path = "58_envelope.rs"]
+pub(crate) mod envelope;
 #[path = "01_fetch.rs"]
 pub(crate) mod fetch;
+#[path = "01_fetch_metadata_log.rs"]
+pub(crate) mod fetch_metadata_log;
+#[path = "59_fetch_snapshot.rs"]
+pub(crate) mod fetch_snapshot;
 #[path = "10_find_coordinator.rs"]
 pub(crate) mod find_coordinator;
 #[path = "12_heartbeat.rs"]
@@ -62,6 +82,8 @@ pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 #[path = "14_sync_group.rs"]
 pub(crate) mod sync_group;
+#[path = "64_unregister_broker.rs"]
+pub(crate) mod unregister_broker;
 #[path = "57_update_features.rs"]
 pub(crate) mod update_features;
 

@@ -24,6 +24,8 @@ pub enum ControllerError {
     OtherVoters { node: NodeId, voters: Vec<NodeId> },
     /// The file `quorum-state` is not one.
     QuorumState { path: PathBuf },
+    /// The quorum belongs to another cluster.
+    OtherCluster { own: String, asked: String },
     /// The cluster refuses this node's registration.
     Registration { why: String },
     /// The thread cannot be started.
@@ -75,6 +77,11 @@ impl fmt::Display for ControllerError {
                 f,
                 "{} is no quorum state; restore it, or remove it if this node was never a voter",
                 path.display()
+            ),
+            Self::OtherCluster { own, asked } => write!(
+                f,
+                "this node's directories belong to cluster {own}, but the controller at {asked} to \
+                 another (INCONSISTENT_CLUSTER_ID)"
             ),
             Self::Registration { why } => write!(f, "this node cannot register: {why}"),
             Self::Thread(error) => write!(f, "cannot start the controller's thread: {error}"),

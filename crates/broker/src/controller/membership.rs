@@ -142,7 +142,7 @@ impl Membership {
         }
     }
 
-    fn broker_request(
+    pub(super) fn broker_request(
         &self,
         broker: &BrokerMembership,
     ) -> broker_registration_request::BrokerRegistrationRequest<'static> {

@@ -164,12 +164,22 @@ impl<D: Disk> MetadataLog<D> {
         quorum: &Quorum,
         voters: &[types::NodeId],
     ) -> Result<(), ControllerError> {
+        self.store_quorum_state(state, quorum, voters)?;
+        self.epoch = state.epoch;
+        Ok(())
+    }
+
+    /// Puts on disk who leads which epoch.
+    pub(super) fn store_quorum_state(
+        &self,
+        state: QuorumState,
+        quorum: &Quorum,
+        voters: &[types::NodeId],
+    ) -> Result<(), ControllerError> {
         let path = self.folder.join(quorum_state::FILE);
         let text = state.text(quorum.kraft_version, voters);
         files::replace(&self.disk, &path, text.as_bytes())
-            .map_err(|e| ControllerError::disk("write", &path, e))?;
-        self.epoch = state.epoch;
-        Ok(())
+            .map_err(|e| ControllerError::disk("write", &path, e))
     }
 
     /// What `quorum-state` says; `None` where there is no such file.
@@ -225,21 +235,52 @@ impl<D: Disk> MetadataLog<D> {
         Ok(appended.base_offset)
     }
 
+    /// Appends batches as their leader wrote them.
+    pub(super) fn append_replicated(
+        &mut self,
+        batches: &[u8],
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        self.log.append_replicated(batches, now)?;
+        self.since_snapshot.0 += batches.len() as u64;
+        self.last_timestamp = now;
+        self.epoch = self.log.latest_epoch().unwrap_or(self.epoch);
+        Ok(())
+    }
+
+    /// Where this log and a leader's part ways, whose `epoch` ends at `end`.
+    pub(super) fn common_end(&self, epoch: LeaderEpoch, end: Offset) -> Offset {
+        let ours = self.log.epoch_end_offset(epoch);
+        ours.map_or(self.log.start_offset(), |ours| ours.end_offset).min(end)
+    }
+
+    /// Cuts the log's tail.
+    pub(super) fn truncate_to(
+        &mut self,
+        end: Offset,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        self.log.truncate_to(end, now)?;
+        let snapshot = self.snapshots()?.last().map(|id| id.epoch);
+        self.epoch = self.log.latest_epoch().or(snapshot).unwrap_or(LeaderEpoch(0));
+        Ok(())
+    }
+
     /// Makes everything durable that was appended.
     pub(super) fn flush(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
         Ok(self.log.flush(now)?)
     }
 
-    /// Hands out every record from `from` on, in order.
+    /// Hands out every record from `from` on and before `until`, in order.
     pub(super) fn replay(
         &mut self,
         from: Offset,
+        until: Offset,
         mut take: impl FnMut(Offset, LeaderEpoch, Replayed<'_>) -> Result<(), ControllerError>,
     ) -> Result<(), ControllerError> {
         let mut next = from.max(self.log.start_offset());
-        loop {
-            let end = self.log.end_offset();
-            let Some(slice) = self.log.read(next, READ_BYTES, end, true)? else { return Ok(()) };
+        while next < until {
+            let Some(slice) = self.log.read(next, READ_BYTES, until, true)? else { return Ok(()) };
             let bytes =
                 slice.to_vec().map_err(|e| ControllerError::disk("read", &self.folder, e))?;
             let before = next;
@@ -254,6 +295,7 @@ impl<D: Disk> MetadataLog<D> {
                 return Err(self.bad_record(next, "no batch can be read there".to_owned()));
             }
         }
+        Ok(())
     }
 
     fn replay_batch(
@@ -286,7 +328,7 @@ impl<D: Disk> MetadataLog<D> {
         })
     }
 
-    fn bad_record(&self, offset: Offset, why: String) -> ControllerError {
+    pub(super) fn bad_record(&self, offset: Offset, why: String) -> ControllerError {
         ControllerError::Record { folder: self.folder.clone(), offset: offset.0, why }
     }
 

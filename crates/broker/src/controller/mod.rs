@@ -7,13 +7,16 @@
 //!                                            metadata log        ArcSwap<Image>, listener
 //! ```
 
+mod authority;
 mod bootstrap;
 pub mod checkpoint;
 mod error;
 mod files;
+pub(crate) mod leader;
 mod membership;
 mod metadata_log;
 mod quorum_state;
+pub(crate) mod remote;
 mod snapshots;
 mod state;
 #[cfg(test)]
@@ -26,23 +29,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use log::{Disk, RealDisk};
+use metadata::Sessions;
 use metadata::config::{ConfigValue, GroupBounds, ServerConfig};
 use metadata::decide::{self, Command};
 use metadata::image::Image;
-use tokio::sync::{mpsc, oneshot};
-use types::{BrokerEpoch, DirectoryId, NodeId};
+use tokio::sync::{mpsc, oneshot, watch};
+use types::{BrokerEpoch, DirectoryId, NodeId, Offset, TimestampMs};
 
+pub(crate) use authority::Authority;
 pub use bootstrap::write_bootstrap;
 pub use error::ControllerError;
 pub use membership::{BrokerMembership, Membership};
 pub use metadata_log::{FOLDER, MetadataLogSettings};
 
+use leader::Observers;
 use metadata_log::MetadataLog;
 use state::State;
-use worker::{Job, Pending, Worker, now};
+use worker::{Asked, Job, Worker, now};
 
 /// Commands that may wait for the thread; who comes later waits to send.
 const COMMANDS_WAITING_MAX: usize = 1024;
@@ -58,6 +65,8 @@ pub struct ControllerSettings {
     pub membership: Membership,
     /// Voters of `controller.quorum.voters`; empty where the log knows them.
     pub static_voters: Vec<NodeId>,
+    /// `broker.session.timeout.ms`.
+    pub session_timeout_ms: i32,
     /// What decisions fall back to.
     pub decide: decide::Settings,
     /// Segments and snapshots.
@@ -77,10 +86,21 @@ impl ControllerSettings {
             directory_id,
             membership,
             static_voters: config.quorum.voters.iter().map(|voter| voter.id).collect(),
+            session_timeout_ms: config
+                .value("broker.session.timeout.ms")
+                .as_i64()
+                .and_then(|n| i32::try_from(n).ok())
+                .unwrap_or(i32::MAX),
             decide: decide_settings(config),
             log: MetadataLogSettings::from_config(config),
         }
     }
+}
+
+/// A time in milliseconds that is at least 0.
+fn millis(config: &ServerConfig, key: &str) -> Duration {
+    let millis = config.value(key).as_i64().and_then(|n| u64::try_from(n).ok());
+    Duration::from_millis(millis.unwrap_or_default())
 }
 
 fn decide_settings(config: &ServerConfig) -> decide::Settings {
@@ -95,6 +115,8 @@ fn decide_settings(config: &ServerConfig) -> decide::Settings {
         default_replication_factor: number("default.replication.factor")
             .and_then(|n| i16::try_from(n).ok())
             .unwrap_or(defaults.default_replication_factor),
+        // followers do not copy partitions yet: a second replica would only seem to be one
+        replicas_max: Some(1),
         min_insync_replicas: number("min.insync.replicas")
             .and_then(|n| usize::try_from(n).ok())
             .unwrap_or(defaults.min_insync_replicas),
@@ -126,6 +148,8 @@ pub struct Unavailable;
 /// The image that all may see, and who wants to know of changes.
 struct Published {
     image: ArcSwap<Image>,
+    /// The end of what is committed in the metadata log.
+    committed: watch::Sender<Offset>,
     listener: ImageListener,
 }
 
@@ -164,12 +188,26 @@ impl<D: Disk> Controller<D> {
         let image = Arc::new(state.replay.publish());
         listener(&Image::default(), &image);
         let kraft_version = state.quorum.kraft_version;
-        let published = Arc::new(Published { image: ArcSwap::new(image), listener });
+        let committed = state.log.end_offset();
+        let mut sessions = Sessions::new(settings.session_timeout_ms);
+        if broker_epoch.is_some() {
+            sessions = sessions.beside(settings.membership.node);
+        }
+        sessions.take_over(types::Instant::default(), image.cluster());
+        let published = Arc::new(Published {
+            image: ArcSwap::new(image),
+            committed: watch::Sender::new(committed),
+            listener,
+        });
         let (jobs, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
         let worker = Worker {
             state,
             membership: settings.membership,
             epoch: broker_epoch,
+            sessions,
+            started: Instant::now(),
+            observers: Observers::default(),
+            committed,
             published: Arc::clone(&published),
             jobs: receiver,
             reload: Box::new(load),
@@ -204,10 +242,19 @@ impl<D: Disk> Controller<D> {
     where
         C: Command<Reply: Send> + Send + 'static,
     {
+        self.ask(move |worker, now| worker.state.decide(&command, now)).await
+    }
+
+    /// Has `question` answered on the controller's thread, once all that it wrote is durable.
+    async fn ask<R, F>(&self, question: F) -> Result<R, Unavailable>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Worker<D>, TimestampMs) -> Result<R, ControllerError> + Send + 'static,
+    {
         let (sender, answer) = oneshot::channel();
         let jobs = self.jobs.lock().unwrap_or_else(|e| e.into_inner()).clone();
         let jobs = jobs.ok_or(Unavailable)?;
-        let job = Box::new(Pending { command, reply: None, sender });
+        let job = Box::new(Asked::new(question, sender));
         jobs.send(job).await.map_err(|_| Unavailable)?;
         drop(jobs);
         answer.await.unwrap_or(Err(Unavailable))

@@ -32,6 +32,33 @@ impl<D: Disk> MetadataLog<D> {
         Ok(checkpoint)
     }
 
+    /// The size of a snapshot and some of its bytes; `None` where it is not there.
+    pub(super) fn snapshot_part(
+        &self,
+        id: SnapshotId,
+        position: u64,
+        bytes_max: usize,
+    ) -> Result<Option<(u64, Vec<u8>)>, ControllerError> {
+        let path = self.folder.join(id.file_name());
+        files::read_part(&self.disk, &path, position, bytes_max)
+            .map_err(|e| ControllerError::disk("read", &path, e))
+    }
+
+    /// Writes a snapshot that the leader has sent, which stands for all that the log held.
+    pub(super) fn install(
+        &mut self,
+        id: SnapshotId,
+        bytes: &[u8],
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        let path = self.folder.join(id.file_name());
+        files::replace(&self.disk, &path, bytes)
+            .map_err(|e| ControllerError::disk("write", &path, e))?;
+        self.log.start_over_at(id.end, now)?;
+        self.epoch = id.epoch;
+        Ok(())
+    }
+
     /// Drops a log that ends before the snapshot: what follows it is all that counts.
     pub(super) fn start_behind(
         &mut self,

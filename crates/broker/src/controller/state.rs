@@ -33,26 +33,10 @@ impl<D: Disk> State<D> {
         seed: u64,
         now: TimestampMs,
     ) -> Result<Self, ControllerError> {
-        let newest = log.snapshots()?.pop();
-        let mut replay = Replay::from_image(Image::default());
-        let mut quorum = Quorum::default();
-        let mut from = Offset(0);
-        if let Some(id) = newest {
-            let Checkpoint { quorum: known, records, .. } = log.load(id)?;
-            quorum = known;
-            if id != SnapshotId::BOOTSTRAP {
-                for (record, _) in &records {
-                    replay.apply(id.end.plus(-1), id.epoch, record);
-                }
-                log.start_behind(id, now)?;
-                from = id.end;
-            }
-        }
-        log.replay(from, |offset, epoch, record| {
-            take(&mut replay, &mut quorum, offset, epoch, &record).map_err(|source| {
-                let path = std::path::PathBuf::from(format!("offset {offset}"));
-                ControllerError::Checkpoint { path, source }
-            })
+        let (mut replay, mut quorum, from) = newest_snapshot(&mut log, now)?;
+        let end = log.end_offset();
+        log.replay(from, end, |offset, epoch, record| {
+            apply(&mut replay, &mut quorum, offset, epoch, &record)
         })?;
         Ok(Self { log, replay, quorum, settings, seed })
     }
@@ -164,23 +148,63 @@ impl<D: Disk> State<D> {
 
     /// Writes a snapshot if it is time for one.
     pub(super) fn snapshot_if_due(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
-        if !self.log.is_snapshot_due(now) || self.replay.in_transaction() {
-            return Ok(());
-        }
-        let image = self.replay.latest();
-        let release = image.features().metadata_version();
-        let records = image.to_records().into_iter().map(|record| {
-            let version = record_version(&record, release);
-            (record, version)
-        });
-        let records = records.collect();
-        let id = self.log.snapshot(records, &self.quorum, now)?;
-        tracing::info!(
-            snapshot = id.file_name(),
-            "the cluster's metadata is written as a snapshot"
-        );
-        Ok(())
+        snapshot_if_due(&mut self.log, &self.replay, &self.quorum, now)
     }
+}
+
+/// The state of the newest snapshot and where the log goes on from it; nothing where there is none.
+pub(super) fn newest_snapshot<D: Disk>(
+    log: &mut MetadataLog<D>,
+    now: TimestampMs,
+) -> Result<(Replay, Quorum, Offset), ControllerError> {
+    let mut replay = Replay::from_image(Image::default());
+    let Some(id) = log.snapshots()?.pop() else {
+        return Ok((replay, Quorum::default(), Offset(0)));
+    };
+    let Checkpoint { quorum, records, .. } = log.load(id)?;
+    if id == SnapshotId::BOOTSTRAP {
+        return Ok((replay, quorum, Offset(0)));
+    }
+    for (record, _) in &records {
+        replay.apply(id.end.plus(-1), id.epoch, record);
+    }
+    log.start_behind(id, now)?;
+    Ok((replay, quorum, id.end))
+}
+
+/// Writes a snapshot of the whole log, which `replay` has applied, if it is time for one.
+pub(super) fn snapshot_if_due<D: Disk>(
+    log: &mut MetadataLog<D>,
+    replay: &Replay,
+    quorum: &Quorum,
+    now: TimestampMs,
+) -> Result<(), ControllerError> {
+    if !log.is_snapshot_due(now) || replay.in_transaction() {
+        return Ok(());
+    }
+    let image = replay.latest();
+    let release = image.features().metadata_version();
+    let records = image.to_records().into_iter().map(|record| {
+        let version = record_version(&record, release);
+        (record, version)
+    });
+    let id = log.snapshot(records.collect(), quorum, now)?;
+    tracing::info!(snapshot = id.file_name(), "the cluster's metadata is written as a snapshot");
+    Ok(())
+}
+
+/// Takes one record of the log in.
+pub(super) fn apply(
+    replay: &mut Replay,
+    quorum: &mut Quorum,
+    offset: Offset,
+    epoch: LeaderEpoch,
+    record: &Replayed<'_>,
+) -> Result<(), ControllerError> {
+    take(replay, quorum, offset, epoch, record).map_err(|source| {
+        let path = std::path::PathBuf::from(format!("offset {offset}"));
+        ControllerError::Checkpoint { path, source }
+    })
 }
 
 fn take(

@@ -35,6 +35,7 @@ fn settings(log: MetadataLogSettings) -> ControllerSettings {
             unstable_features: false,
         },
         static_voters: Vec::new(),
+        session_timeout_ms: 9000,
         decide: decide::Settings::default(),
         log,
     }

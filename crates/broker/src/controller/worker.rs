@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use log::Disk;
-use metadata::decide::Command;
+use metadata::decide::FenceBroker;
 use metadata::image::Image;
+use metadata::{BrokerRun, Sessions};
 use tokio::sync::{mpsc, oneshot};
-use types::{BrokerEpoch, TimestampMs};
+use types::{BrokerEpoch, Offset, TimestampMs};
 
 use super::error::ControllerError;
+use super::leader::Observers;
 use super::membership::Membership;
 use super::state::State;
 use super::{Published, Unavailable};
@@ -18,24 +20,36 @@ use super::{Published, Unavailable};
 /// Most commands that share one sync of the log.
 const COMMANDS_PER_TURN: usize = 512;
 
-/// A command on its way: decided on the thread, answered once it is durable.
+/// Something to do on the thread: done in its turn, answered once what it wrote is durable.
 pub(super) trait Job<D: Disk>: Send {
-    /// Decides and appends. `false` where nothing could be written.
-    fn decide(&mut self, state: &mut State<D>, now: TimestampMs) -> Result<(), ControllerError>;
+    /// Decides and appends; an error where nothing could be written.
+    fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError>;
     /// Sends the answer, or that there is none.
     fn answer(self: Box<Self>, durable: bool);
 }
 
-/// The job of one command.
-pub(super) struct Pending<C: Command> {
-    pub command: C,
-    pub reply: Option<C::Reply>,
-    pub sender: oneshot::Sender<Result<C::Reply, Unavailable>>,
+/// A job whose answer somebody waits for.
+pub(super) struct Asked<F, R> {
+    question: Option<F>,
+    reply: Option<R>,
+    sender: oneshot::Sender<Result<R, Unavailable>>,
 }
 
-impl<D: Disk, C: Command<Reply: Send> + Send> Job<D> for Pending<C> {
-    fn decide(&mut self, state: &mut State<D>, now: TimestampMs) -> Result<(), ControllerError> {
-        self.reply = Some(state.decide(&self.command, now)?);
+impl<F, R> Asked<F, R> {
+    pub(super) fn new(question: F, sender: oneshot::Sender<Result<R, Unavailable>>) -> Self {
+        Self { question: Some(question), reply: None, sender }
+    }
+}
+
+impl<D, F, R> Job<D> for Asked<F, R>
+where
+    D: Disk,
+    F: FnOnce(&mut Worker<D>, TimestampMs) -> Result<R, ControllerError> + Send,
+    R: Send,
+{
+    fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError> {
+        let question = self.question.take().expect("a job is done once");
+        self.reply = Some(question(worker, now)?);
         Ok(())
     }
 
@@ -46,11 +60,35 @@ impl<D: Disk, C: Command<Reply: Send> + Send> Job<D> for Pending<C> {
     }
 }
 
+/// Brokers whose sessions have run out are fenced; nobody waits for it.
+struct FenceSilent;
+
+impl<D: Disk> Job<D> for FenceSilent {
+    fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError> {
+        while let Some(BrokerRun { broker, epoch }) = worker.sessions.expire(worker.instant()) {
+            if worker.state.decide(&FenceBroker { broker, epoch }, now)? {
+                tracing::warn!(%broker, "a broker is fenced: it was not heard of for too long");
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, _durable: bool) {}
+}
+
 /// What the thread owns.
 pub(super) struct Worker<D: Disk> {
     pub state: State<D>,
     pub membership: Membership,
     pub epoch: Option<BrokerEpoch>,
+    /// Brokers of other processes.
+    pub sessions: Sessions,
+    /// Origin of the sessions' clock.
+    pub started: Instant,
+    /// Who copies the metadata log.
+    pub observers: Observers,
+    /// All records before it are durable.
+    pub committed: Offset,
     pub published: Arc<Published>,
     pub jobs: mpsc::Receiver<Box<dyn Job<D>>>,
     /// Opens the log again and rebuilds the state, after the disk has failed.
@@ -60,13 +98,15 @@ pub(super) struct Worker<D: Disk> {
 impl<D: Disk> Worker<D> {
     /// Starts the thread. It ends when every sender of jobs is gone.
     pub(super) fn spawn(self) -> Result<JoinHandle<()>, ControllerError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(ControllerError::Thread)?;
         let thread = std::thread::Builder::new().name("controller".to_owned());
-        thread.spawn(move || self.run()).map_err(ControllerError::Thread)
+        thread.spawn(move || runtime.block_on(self.run())).map_err(ControllerError::Thread)
     }
 
-    fn run(mut self) {
+    async fn run(mut self) {
         let mut turn = Vec::new();
-        while let Some(job) = self.jobs.blocking_recv() {
+        while let Some(job) = self.next_job().await {
             turn.push(job);
             while turn.len() < COMMANDS_PER_TURN {
                 let Ok(job) = self.jobs.try_recv() else { break };
@@ -77,12 +117,33 @@ impl<D: Disk> Worker<D> {
         self.stop();
     }
 
+    /// What comes first: a job, or the end of a session.
+    async fn next_job(&mut self) -> Option<Box<dyn Job<D>>> {
+        let Some(deadline) = self.sessions.next_deadline() else { return self.jobs.recv().await };
+        let deadline = self.at(deadline);
+        tokio::select! {
+            job = self.jobs.recv() => job,
+            () = tokio::time::sleep_until(deadline) => Some(Box::new(FenceSilent)),
+        }
+    }
+
+    /// The time of the sessions.
+    pub(super) fn instant(&self) -> types::Instant {
+        let millis = self.started.elapsed().as_millis();
+        types::Instant(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    /// When an instant of the sessions has passed.
+    fn at(&self, instant: types::Instant) -> tokio::time::Instant {
+        (self.started + Duration::from_millis(instant.0)).into()
+    }
+
     fn turn(&mut self, turn: &mut Vec<Box<dyn Job<D>>>) {
         let now = now();
         let before = self.state.log.end_offset();
         let decided: Vec<bool> = turn
             .iter_mut()
-            .map(|job| job.decide(&mut self.state, now).map_err(|e| note(&e)).is_ok())
+            .map(|job| job.decide(self, now).map_err(|e| note(&e)).is_ok())
             .collect();
         let durable = if self.state.log.end_offset() == before {
             true
@@ -90,7 +151,7 @@ impl<D: Disk> Worker<D> {
             self.state.log.flush(now).map_err(|e| note(&e)).is_ok()
         };
         if durable {
-            self.published.publish(self.state.replay.publish());
+            self.publish();
         } else {
             self.recover();
         }
@@ -102,12 +163,17 @@ impl<D: Disk> Worker<D> {
         }
     }
 
+    fn publish(&mut self) {
+        self.committed = self.state.log.end_offset();
+        self.published.publish(self.state.replay.publish(), self.committed);
+    }
+
     /// What is on disk is not known after a failed sync: the state is read anew from there.
     fn recover(&mut self) {
         match (self.reload)() {
             Ok(state) => {
                 self.state = state;
-                self.published.publish(self.state.replay.publish());
+                self.publish();
             }
             Err(error) => note(&error),
         }
@@ -126,13 +192,14 @@ impl<D: Disk> Worker<D> {
 }
 
 impl Published {
-    fn publish(&self, image: Image) {
+    /// Shows an image that all records before `committed` are in.
+    pub(super) fn publish(&self, image: Image, committed: Offset) {
         let new = Arc::new(image);
         let old = self.image.swap(Arc::clone(&new));
-        if old.provenance == new.provenance {
-            return;
+        if old.provenance != new.provenance {
+            (self.listener)(&old, &new);
         }
-        (self.listener)(&old, &new);
+        self.committed.send_if_modified(|known| std::mem::replace(known, committed) != committed);
     }
 }
 

@@ -1,7 +1,7 @@
 //! `__consumer_offsets` comes into being when somebody first looks for a coordinator.
 
 use super::{Groups, OFFSETS_TOPIC};
-use crate::controller::Controller;
+use crate::controller::Authority;
 use metadata::decide::CreateTopics;
 use types::{ErrorCode, NodeId};
 use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
@@ -13,7 +13,7 @@ impl Groups {
     /// `COORDINATOR_NOT_AVAILABLE` while nobody leads the group's partition.
     pub(crate) async fn coordinator_of(
         &self,
-        controller: &Controller,
+        controller: &Authority,
         group: &str,
     ) -> Result<NodeId, ErrorCode> {
         let not_available = ErrorCode::CoordinatorNotAvailable;
@@ -28,7 +28,7 @@ impl Groups {
         leader.filter(|leader| *leader != NodeId::NONE).ok_or(not_available)
     }
 
-    async fn create_topic(&self, controller: &Controller) -> Result<(), ErrorCode> {
+    async fn create_topic(&self, controller: &Authority) -> Result<(), ErrorCode> {
         let config = |name: &'static str, value: String| CreatableTopicConfig {
             name: name.into(),
             value: Some(value.into()),

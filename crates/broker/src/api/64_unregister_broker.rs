@@ -1,0 +1,24 @@
+//! UnregisterBroker: a broker is gone for good.
+
+use crate::dispatch::RequestContext;
+use metadata::decide::{Refusal, UnregisterBroker};
+use types::{ErrorCode, NodeId};
+use wire::unregister_broker_request::UnregisterBrokerRequest;
+use wire::unregister_broker_response::UnregisterBrokerResponse;
+
+pub(crate) async fn answer(
+    context: &RequestContext<'_>,
+    request: UnregisterBrokerRequest,
+) -> UnregisterBrokerResponse<'static> {
+    let command = UnregisterBroker { broker: NodeId(request.broker_id) };
+    let refusal = match context.node.controller.submit(command).await {
+        Ok(Ok(())) => return UnregisterBrokerResponse::default(),
+        Ok(Err(refusal)) => refusal,
+        Err(unavailable) => Refusal::new(ErrorCode::NotController, unavailable.to_string()),
+    };
+    UnregisterBrokerResponse {
+        error_code: refusal.code.code(),
+        error_message: refusal.message,
+        ..UnregisterBrokerResponse::default()
+    }
+}

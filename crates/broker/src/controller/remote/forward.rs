@@ -1,0 +1,241 @@
+//! What clients ask of the controller, passed on to it: in an envelope with the client's principal
+//! (KIP-590), or directly where the broker asks for itself.
+
+use metadata::decide::{
+    AllocateProducerIds, AlterConfigs, Command, CreatePartitions, CreateTopics, DeleteTopics,
+    ElectLeaders, IncrementalAlterConfigs, Refusal, UnregisterBroker, UpdateFeatures,
+};
+use std::borrow::Cow;
+use std::pin::Pin;
+use types::{ErrorCode, TopicId};
+use wire::allocate_producer_ids_request::AllocateProducerIdsRequest;
+use wire::alter_configs_request::AlterConfigsRequest;
+use wire::create_partitions_request::CreatePartitionsRequest;
+use wire::create_topics_request::CreateTopicsRequest;
+use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
+use wire::describe_quorum_request::DescribeQuorumRequest;
+use wire::describe_quorum_response::DescribeQuorumResponse;
+use wire::elect_leaders_request::ElectLeadersRequest;
+use wire::envelope_request::EnvelopeRequest;
+use wire::incremental_alter_configs_request::IncrementalAlterConfigsRequest;
+use wire::unregister_broker_request::UnregisterBrokerRequest;
+use wire::update_features_request::UpdateFeaturesRequest;
+use wire::{ApiKey, DefaultPrincipalData, Message as _, Request};
+
+use super::{RemoteController, Unavailable};
+use crate::peer::{Encode, Encoded, PeerError, Versions, response};
+
+const ENVELOPE_VERSION: i16 = 0;
+const PRINCIPAL_VERSION: i16 = 0;
+const LENGTH_BYTES: usize = 4;
+
+/// The answer to a request of type `Q` that is called `'r`.
+type ResponseOf<'r, Q> = <Q as Request<'static>>::Response<'r>;
+
+/// What a command comes to.
+pub(crate) type Answer<'c, R> = Pin<Box<dyn Future<Output = Result<R, Unavailable>> + Send + 'c>>;
+
+/// A command that another node's controller can carry out.
+pub(crate) trait Forwarded: Command<Reply: Send> + Send + 'static {
+    /// What the controller is asked.
+    type Request: Request<'static> + Send + 'static;
+
+    /// The version that the request must have; `None` for the highest that both nodes know.
+    fn version(&self) -> Option<i16> {
+        None
+    }
+
+    fn request(self) -> Self::Request;
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply;
+}
+
+impl RemoteController {
+    /// Has the controller carry a command out.
+    ///
+    /// # Errors
+    /// Where it does not answer; the command may have been carried out all the same.
+    pub(crate) fn submit<C: Forwarded>(&self, command: C) -> Answer<'_, C::Reply> {
+        let (version, request) = (command.version(), command.request());
+        // one type for all commands keeps the tasks of connections small
+        Box::pin(async move {
+            let reply = if <C::Request as Request<'static>>::KEY == ApiKey::AllocateProducerIds {
+                let answered = self.controller.call(request).await;
+                answered.and_then(|answered| Ok(C::reply(answered.read::<C::Request>()?)))
+            } else {
+                let forwarded = self.forward(enveloped(request, version)).await;
+                forwarded.and_then(|inner| Ok(C::reply(inner.read::<C::Request>()?)))
+            };
+            reply.map_err(|error| {
+                tracing::warn!(%error, "the controller does not answer");
+                Unavailable
+            })
+        })
+    }
+
+    /// Has the controller describe its quorum.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub(crate) async fn describe_quorum(
+        &self,
+        request: DescribeQuorumRequest<'static>,
+    ) -> Result<DescribeQuorumResponse<'static>, PeerError> {
+        let inner = self.forward(enveloped(request, None)).await?;
+        Ok(inner.read::<DescribeQuorumRequest<'static>>()?.into_owned())
+    }
+
+    /// Sends an envelope, and takes out the answer that came in one.
+    async fn forward(&self, envelope: Encode) -> Result<Inner, PeerError> {
+        let answered = self.controller.call_with(envelope).await?;
+        let envelope = answered.read::<EnvelopeRequest<'static>>()?;
+        match ErrorCode::from_wire(envelope.error_code) {
+            ErrorCode::None => {}
+            code => return Err(PeerError::Refused(code)),
+        }
+        let missing = || PeerError::Malformed("an empty envelope".to_owned());
+        let frame = envelope.response_data.ok_or_else(missing)?.into_owned();
+        Ok(Inner { frame, version: answered.versions.inner.ok_or_else(missing)? })
+    }
+}
+
+/// An answer that came in an envelope.
+struct Inner {
+    frame: Vec<u8>,
+    version: i16,
+}
+
+impl Inner {
+    fn read<Q: Request<'static>>(&self) -> Result<ResponseOf<'_, Q>, PeerError> {
+        response::<Q>(&self.frame, self.version)
+    }
+}
+
+/// Writes `request` in an envelope.
+fn enveloped<Q>(request: Q, version: Option<i16>) -> Encode
+where
+    Q: Request<'static> + Send + 'static,
+{
+    Box::new(move |buffer, correlation_id, versions| {
+        let version = version.map_or_else(|| versions.highest(Q::KEY), Ok)?;
+        put_in_envelope(buffer, correlation_id, versions, &request, version)
+    })
+}
+
+fn put_in_envelope<Q: Request<'static>>(
+    buffer: &mut Vec<u8>,
+    correlation_id: i32,
+    versions: &Versions,
+    request: &Q,
+    version: i16,
+) -> Result<Encoded, PeerError> {
+    let client = Some(versions.client_id);
+    let mut inner = Vec::new();
+    wire::encode_request(&mut inner, correlation_id, client, request, version)?;
+    let mut principal = PRINCIPAL_VERSION.to_be_bytes().to_vec();
+    principal.extend(anyone().to_bytes(PRINCIPAL_VERSION)?);
+    let envelope = EnvelopeRequest {
+        request_data: Cow::Borrowed(inner.get(LENGTH_BYTES..).unwrap_or_default()),
+        request_principal: Some(Cow::Owned(principal)),
+        client_host_address: Cow::Borrowed(&[127, 0, 0, 1]),
+    };
+    wire::encode_request(buffer, correlation_id, client, &envelope, ENVELOPE_VERSION)?;
+    Ok(Encoded { key: ApiKey::Envelope, version: ENVELOPE_VERSION, inner: Some(version) })
+}
+
+/// Who every client is without authentication.
+fn anyone() -> DefaultPrincipalData<'static> {
+    DefaultPrincipalData {
+        r#type: "User".into(),
+        name: "ANONYMOUS".into(),
+        token_authenticated: false,
+    }
+}
+
+/// Commands that hold nothing but their request.
+macro_rules! forwarded {
+    ($($command:ident<$lifetime:lifetime> => $request:ident,)*) => {$(
+        impl Forwarded for $command<'static> {
+            type Request = $request<'static>;
+
+            fn request(self) -> Self::Request {
+                self.0
+            }
+
+            fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+                response.into_owned()
+            }
+        }
+    )*};
+}
+
+forwarded! {
+    CreateTopics<'static> => CreateTopicsRequest,
+    CreatePartitions<'static> => CreatePartitionsRequest,
+    AlterConfigs<'static> => AlterConfigsRequest,
+    IncrementalAlterConfigs<'static> => IncrementalAlterConfigsRequest,
+    ElectLeaders<'static> => ElectLeadersRequest,
+}
+
+impl Forwarded for DeleteTopics<'static> {
+    type Request = DeleteTopicsRequest<'static>;
+
+    /// Names alone stand in a field that the newest version does not have.
+    fn request(self) -> Self::Request {
+        let mut request = self.0;
+        let named = std::mem::take(&mut request.topic_names).into_iter();
+        let state = |name| DeleteTopicState { name: Some(name), topic_id: TopicId::ZERO };
+        request.topics.extend(named.map(state));
+        request
+    }
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+        response.into_owned()
+    }
+}
+
+impl Forwarded for UpdateFeatures<'static> {
+    type Request = UpdateFeaturesRequest<'static>;
+
+    fn version(&self) -> Option<i16> {
+        Some(self.version)
+    }
+
+    fn request(self) -> Self::Request {
+        self.request
+    }
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+        response.into_owned()
+    }
+}
+
+impl Forwarded for UnregisterBroker {
+    type Request = UnregisterBrokerRequest;
+
+    fn request(self) -> Self::Request {
+        UnregisterBrokerRequest { broker_id: self.broker.0 }
+    }
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+        match ErrorCode::from_wire(response.error_code) {
+            ErrorCode::None => Ok(()),
+            code => {
+                let message = response.error_message.map(|message| message.into_owned());
+                Err(Refusal { code, message: message.map(Cow::Owned) })
+            }
+        }
+    }
+}
+
+impl Forwarded for AllocateProducerIds {
+    type Request = AllocateProducerIdsRequest;
+
+    fn request(self) -> Self::Request {
+        AllocateProducerIdsRequest { broker_id: self.broker.0, broker_epoch: self.epoch.0 }
+    }
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+        response
+    }
+}

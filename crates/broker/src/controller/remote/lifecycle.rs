@@ -1,0 +1,155 @@
+//! A broker's life at the controller: it registers, beats, is let in, and takes its leave.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use types::{BrokerEpoch, ErrorCode, Offset};
+use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
+use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
+use wire::broker_registration_request::BrokerRegistrationRequest;
+
+use super::super::membership::Membership;
+use super::{Order, Patience, Published, Shared, Stage};
+use crate::peer::{Peer, PeerError};
+
+/// Between attempts to register.
+const REGISTRATION_PAUSE: Duration = Duration::from_millis(100);
+/// Between the heartbeats of a broker that wants to stop: it waits for that alone.
+const LEAVING_PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) struct Lifecycle {
+    pub membership: Membership,
+    pub patience: Patience,
+    pub controller: Peer,
+    pub published: Arc<Published>,
+    pub shared: Arc<Shared>,
+    pub orders: watch::Receiver<Order>,
+}
+
+impl Lifecycle {
+    /// Lives until the controller lets it go, then waits to be dropped; returns where it failed.
+    pub async fn run(mut self) {
+        let Some(epoch) = self.register().await else { return };
+        self.shared.broker_epoch.store(epoch.0, Ordering::Release);
+        self.catch_up(epoch).await;
+        let mut applied = self.shared.applied.subscribe();
+        loop {
+            let is_leaving = *self.orders.borrow_and_update() != Order::Serve;
+            let at = *applied.borrow_and_update();
+            match self.beat(epoch, at, is_leaving).await {
+                Ok(reply) => self.take(&reply, is_leaving),
+                Err(error) => tracing::warn!(%error, "a heartbeat is lost"),
+            }
+            let stage = self.shared.stage.borrow().clone();
+            match stage {
+                Stage::Left => std::future::pending().await,
+                Stage::Failed(_) => return,
+                Stage::Starting | Stage::InService => {}
+            }
+            let pause = if is_leaving { LEAVING_PAUSE } else { self.patience.heartbeat };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = self.orders.changed() => {}
+                // a broker on its way in tells at once how far it is
+                _ = applied.changed(), if stage == Stage::Starting => {}
+            }
+        }
+    }
+
+    /// Tries until the controller says yes, or the time for it is over.
+    async fn register(&mut self) -> Option<BrokerEpoch> {
+        let until = Instant::now() + self.patience.registration;
+        let mut told = None;
+        loop {
+            let why = match self.ask_to_register().await {
+                Ok(epoch) => return Some(epoch),
+                Err(PeerError::Refused(code @ ErrorCode::InconsistentClusterId)) => {
+                    let why = format!("the controller refuses to register it: {}", code.name());
+                    self.shared.fail(&why);
+                    return None;
+                }
+                Err(error) => error,
+            };
+            if Instant::now() >= until {
+                let why = format!("it could not register with the controller in time: {why}");
+                self.shared.fail(&why);
+                return None;
+            }
+            if told.as_ref() != Some(&why) {
+                tracing::warn!(%why, "cannot register with the controller; trying again");
+                told = Some(why);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REGISTRATION_PAUSE) => {}
+                _ = self.orders.wait_for(|order| *order != Order::Serve) => return None,
+            }
+        }
+    }
+
+    async fn ask_to_register(&self) -> Result<BrokerEpoch, PeerError> {
+        let broker = self.membership.broker.as_ref().expect("only brokers register");
+        let request = self.membership.broker_request(broker);
+        let answered = self.controller.call(request).await?;
+        let response = answered.read::<BrokerRegistrationRequest<'static>>()?;
+        match ErrorCode::from_wire(response.error_code) {
+            ErrorCode::None => Ok(BrokerEpoch(response.broker_epoch)),
+            code => Err(PeerError::Refused(code)),
+        }
+    }
+
+    /// Waits until the image has this registration, but not longer than a heartbeat may take.
+    async fn catch_up(&self, epoch: BrokerEpoch) {
+        let mut applied = self.shared.applied.subscribe();
+        let caught_up = applied.wait_for(|applied| applied.0 > epoch.0);
+        // not being there in time is no fault: heartbeats tell the controller how far this is
+        let _ = tokio::time::timeout(self.patience.heartbeat, caught_up).await;
+    }
+
+    async fn beat(
+        &self,
+        epoch: BrokerEpoch,
+        applied: Offset,
+        want_shut_down: bool,
+    ) -> Result<BrokerHeartbeatResponse, PeerError> {
+        let current_metadata_offset = applied.0 - 1;
+        let request = BrokerHeartbeatRequest {
+            broker_id: self.membership.node.0,
+            broker_epoch: epoch.0,
+            current_metadata_offset,
+            want_fence: current_metadata_offset < epoch.0,
+            want_shut_down,
+            cordoned_log_dirs: Some(Vec::new()),
+            ..BrokerHeartbeatRequest::default()
+        };
+        let answered = self.controller.call(request).await?;
+        let response = answered.read::<BrokerHeartbeatRequest>()?;
+        match ErrorCode::from_wire(response.error_code) {
+            ErrorCode::None => Ok(response),
+            code => Err(PeerError::Refused(code)),
+        }
+    }
+
+    fn take(&self, reply: &BrokerHeartbeatResponse, is_leaving: bool) {
+        let known = self.shared.stage.borrow().clone();
+        let next = match known {
+            Stage::Starting | Stage::InService if reply.should_shut_down && is_leaving => {
+                Stage::Left
+            }
+            Stage::Starting if !reply.is_fenced && self.is_let_in() => Stage::InService,
+            other => other,
+        };
+        self.shared.stage.send_if_modified(|stage| {
+            let changes = *stage != next;
+            *stage = next;
+            changes
+        });
+    }
+
+    /// Whether this node's own image says so too: clients are shown that image.
+    fn is_let_in(&self) -> bool {
+        self.published.image.load().is_active(self.membership.node)
+    }
+}
