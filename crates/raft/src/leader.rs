@@ -10,6 +10,9 @@ use crate::message::{FetchRequest, ReplicaState, RequestId};
 use crate::voter_change::VoterChange;
 use crate::voters::{ReplicaKey, VoterSet};
 
+/// A cluster has hundreds of brokers; who invents more is served but not remembered.
+const OBSERVERS_MAX: usize = 10_000;
+
 /// A replica's way through the leader's log.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
@@ -92,7 +95,9 @@ impl Leader {
     /// Our own log is durable up to `end`.
     pub fn local_end(&mut self, end: Offset) {
         let local = self.local;
-        self.progress(local).end = Some(end);
+        if let Some(progress) = self.progress(local) {
+            progress.end = Some(end);
+        }
     }
 
     /// A replica asked for the records from `offset` on, so it has those before.
@@ -104,8 +109,9 @@ impl Leader {
         now: TimestampMs,
         timeouts: &Timeouts,
     ) {
-        let progress = self.progress(key);
-        progress.fetched(offset, leader_end, now);
+        if let Some(progress) = self.progress(key) {
+            progress.fetched(offset, leader_end, now);
+        }
         self.is_alive(key, now, timeouts);
     }
 
@@ -190,13 +196,15 @@ impl Leader {
         }
     }
 
-    /// The progress of a voter, or else of an observer, known or not.
-    fn progress(&mut self, key: ReplicaKey) -> &mut Progress {
+    /// The progress of a voter, or else of an observer; `None` for one more than are kept.
+    fn progress(&mut self, key: ReplicaKey) -> Option<&mut Progress> {
         if self.is_voter(key) {
-            self.voters.entry(key.id).or_insert_with(|| Progress::new(key))
-        } else {
-            self.observers.entry(key).or_insert_with(|| Progress::new(key))
+            return self.voters.get_mut(&key.id);
         }
+        if self.observers.len() >= OBSERVERS_MAX && !self.observers.contains_key(&key) {
+            return None;
+        }
+        Some(self.observers.entry(key).or_insert_with(|| Progress::new(key)))
     }
 }
 

@@ -122,7 +122,7 @@ impl Raft {
             last = entry.epoch;
             is_next && entry.start >= base && entry.start < end
         });
-        if records.base != base || end < base || !ascends || records.epochs.is_empty() {
+        if records.base != base || !ascends || records.epochs.is_empty() {
             return false;
         }
         for (index, entry) in records.epochs.iter().enumerate() {

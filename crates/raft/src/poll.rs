@@ -82,6 +82,7 @@ impl Raft {
         let mut silent = Vec::new();
         if leader.begin_epoch <= now {
             silent = leader.must_be_told(now, &timeouts);
+            leader.drop_idle_observers(now);
             leader.begin_epoch = after(now, timeouts.begin_epoch_ms());
         }
         let next = [

@@ -3,5 +3,6 @@
 mod change;
 mod elect;
 mod follow;
+mod hostile;
 mod lead;
 mod node;
