@@ -2,14 +2,15 @@
 
 mod common;
 
-use common::records::{PLAIN, TOPIC, batch, fetch, produce, values};
+use common::records::{PLAIN, TOPIC, batch, fetch, produce, produce_request, values};
 use common::{Client, Server};
 use record::{BatchBuilder, Codec, with_scratch};
 use std::path::Path;
 use types::TimestampMs;
+use wire::create_topics_request::CreatableTopic;
 use wire::delete_topics_request::DeleteTopicState;
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use wire::{DeleteTopicsRequest, ListOffsetsRequest};
+use wire::{CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest};
 
 const EARLIEST: i64 = -2;
 
@@ -148,5 +149,50 @@ async fn a_folder_of_an_older_topic_of_the_name_goes_while_the_server_runs() {
         fetch(&mut client, 0).await;
     }
     assert_eq!(values(&fetch(&mut client, 0).await.records), [(0, "mine".to_owned())]);
+    server.stop().await;
+}
+
+/// More than are synced one by one.
+const MANY: i32 = 100;
+
+async fn create_with_many_partitions(client: &mut Client) {
+    let topic = CreatableTopic {
+        name: TOPIC.into(),
+        num_partitions: MANY,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+    assert_eq!(client.call(&request, 7).await.topics[0].error_code, 0);
+}
+
+async fn produce_to(client: &mut Client, index: i32) -> i64 {
+    let request = produce_request(TOPIC, index, batch(&["a"]), -1);
+    let response = client.call(&request, 9).await;
+    response.responses[0].partition_responses[0].base_offset
+}
+
+#[tokio::test]
+async fn many_logs_are_left_in_order() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    create_with_many_partitions(&mut client).await;
+    for index in 0..MANY {
+        assert_eq!(produce_to(&mut client, index).await, 0);
+    }
+    let look = |folder: &Path| {
+        assert!(folder.join(".kafka_cleanshutdown").is_file(), "the directory is marked");
+        let points = std::fs::read_to_string(folder.join("recovery-point-offset-checkpoint"));
+        let points = points.expect("the checkpoint");
+        for index in 0..MANY {
+            let line = format!("{TOPIC} {index} 1");
+            assert!(points.lines().any(|found| found == line), "{line} is not in\n{points}");
+        }
+    };
+    let server = server.restart_after(&[], look).await;
+    let mut client = server.connect().await;
+    for index in 0..MANY {
+        assert_eq!(produce_to(&mut client, index).await, 1);
+    }
     server.stop().await;
 }

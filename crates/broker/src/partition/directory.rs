@@ -3,7 +3,7 @@
 use super::BlockingPool;
 use log::{
     FolderState, Log, LogConfig, LogDir, LogError, OffsetsByPartition, RealDisk, Space,
-    StorageError,
+    StorageError, VolumeSynced,
 };
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -146,6 +146,11 @@ impl LogDirectory {
             files.store_start_offsets(&logs.start_offsets)?;
             Ok(files.store_high_watermarks(&logs.high_watermarks)?)
         })
+    }
+
+    /// Makes everything durable that was written to the directory's volume.
+    pub(crate) fn sync_volume(&self) -> Result<VolumeSynced, LogError> {
+        self.with_files(|files| Ok(files.sync_volume()?))
     }
 
     /// Marks the directory as left in order and gives it up.
