@@ -127,8 +127,18 @@ impl Liar {
         }
     }
 
-    fn fetched(&mut self) -> Fetched {
-        match self.0.below(4) {
+    fn fetched(&mut self, node: &Node) -> Fetched {
+        let end = node.raft.log().end;
+        match self.0.below(6) {
+            // what a leader would say, but for the epochs
+            4..=5 => Fetched::Records(FetchedRecords {
+                base: end,
+                end: self.pick(&[end, end.plus(3), end.plus(-1)]),
+                epochs: (0..1 + self.0.below(2))
+                    .map(|_| EpochStart { epoch: self.epoch(), start: end })
+                    .collect(),
+                controls: Vec::new(),
+            }),
             0 => Fetched::Nothing,
             1 => Fetched::Diverging(self.end()),
             2 => Fetched::Snapshot(self.end()),
@@ -143,10 +153,13 @@ impl Liar {
         }
     }
 
-    fn reply(&mut self) -> Reply {
-        let (error, leader) = (self.error(), self.leader());
+    fn reply(&mut self, node: &Node) -> Reply {
+        let (mut error, mut leader) = (self.error(), self.leader());
+        if self.pick(&[true, false]) {
+            (error, leader) = (ErrorCode::None, node.raft.leader());
+        }
         let answer = EpochAnswer { error, leader: leader.clone() };
-        match self.0.below(9) {
+        match self.0.below(14) {
             0 => Reply::Vote(VoteAnswer { error, leader, granted: self.pick(&[true, false]) }),
             1 => Reply::VoteUnsupported,
             2 => Reply::BeginQuorumEpoch(answer),
@@ -166,7 +179,7 @@ impl Liar {
                 error,
                 leader,
                 high_watermark: self.offset(),
-                fetched: self.fetched(),
+                fetched: self.fetched(node),
             }),
         }
     }
@@ -183,7 +196,7 @@ fn nothing_that_is_said_stops_the_machine() {
                 0..=2 => Input::Request { id: RequestId(request), request: liar.request() },
                 3..=5 => {
                     let correlation = node.last_sent.unwrap_or(CorrelationId(7));
-                    Input::Reply { correlation, reply: liar.reply() }
+                    Input::Reply { correlation, reply: liar.reply(&node) }
                 }
                 6 => Input::Failed { correlation: CorrelationId(request) },
                 _ => {
