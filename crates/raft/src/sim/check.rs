@@ -6,7 +6,7 @@ use types::{ErrorCode, LeaderEpoch};
 
 use super::disk::{Body, Disk, Entry, index_to_offset};
 use super::network::NodeIndex;
-use super::world::{Node, id, key};
+use super::world::{Node, id};
 use crate::message::{ChangeAnswer, FetchAnswer, Found, VoteRequest};
 use crate::{
     Answer, ControlRecord, Effect, Raft, ReplicaKey, Request, RequestId, RoleChange, RoleKind,
@@ -27,7 +27,7 @@ pub struct Checks {
     leaders: BTreeMap<LeaderEpoch, (NodeIndex, u32)>,
     led_since: BTreeMap<NodeIndex, i64>,
     /// Who granted whom an epoch.
-    votes: BTreeMap<(NodeIndex, LeaderEpoch), ReplicaKey>,
+    votes: BTreeMap<(ReplicaKey, LeaderEpoch), ReplicaKey>,
     vote_requests: BTreeMap<RequestId, VoteRequest>,
     /// The watermark that each running node knows.
     watermarks: BTreeMap<NodeIndex, i64>,
@@ -88,7 +88,7 @@ impl Checks {
             Effect::TruncateTo(offset) => self.cut(index, &node.disk, offset.0),
             Effect::Role(change) => self.role(index, node, change),
             Effect::Send { request: Request::Vote(vote), .. } if !vote.pre_vote => {
-                wrote_vote(index, &node.disk, vote.epoch, key(index))
+                wrote_vote(index, &node.disk, vote.epoch, node.config.key())
             }
             Effect::Send { request: Request::Fetch(fetch), .. } => {
                 let synced = node.disk.synced_end();
@@ -96,7 +96,7 @@ impl Checks {
                 must(is_synced, || format!("node {index} reports {:?} of {synced}", fetch.offset))
             }
             Effect::Respond { to, answer: Answer::Vote(answer) } if answer.granted => {
-                self.granted(index, &node.disk, *to)
+                self.granted(index, node, *to)
             }
             Effect::Respond { answer: Answer::Fetch(answer), .. } => {
                 self.expose(answer.leader.epoch, answer.high_watermark.0)
@@ -145,7 +145,12 @@ impl Checks {
             let is_there = raft.log().end == end && raft.committed() == Some(end);
             must(is_there && raft.epoch() == leader.epoch(), states)?;
         }
-        must(index_to_offset(self.committed.len()) == end.0, states)
+        must(index_to_offset(self.committed.len()) == end.0, states)?;
+        // who may join by itself has done so, under the disk that it has
+        let joins = |node: &&Node| node.config.auto_join && leader.kraft_version() > 0;
+        let is_out = |node: &&Node| !leader.voters().is_voter(node.config.key());
+        let out = nodes.iter().filter(joins).find(is_out).map(|node| node.config.key());
+        must(out.is_none(), || format!("{out:?} has not joined {:?}", leader.voters().ids()))
     }
 
     /// What the committed records below an offset say, which is what a snapshot there holds.
@@ -221,14 +226,14 @@ impl Checks {
         Ok(())
     }
 
-    fn granted(&mut self, index: NodeIndex, disk: &Disk, id: RequestId) -> Result<(), String> {
+    fn granted(&mut self, index: NodeIndex, node: &Node, id: RequestId) -> Result<(), String> {
         let Some(vote) = self.vote_requests.get(&id) else { return Ok(()) };
         let (epoch, candidate) = (vote.epoch, vote.replica);
-        let first = *self.votes.entry((index, epoch)).or_insert(candidate);
+        let first = *self.votes.entry((node.config.key(), epoch)).or_insert(candidate);
         must(first == candidate, || {
             format!("node {index} grants {epoch:?} to {first:?} and to {candidate:?}")
         })?;
-        wrote_vote(index, disk, epoch, candidate)
+        wrote_vote(index, &node.disk, epoch, candidate)
     }
 
     /// No leader tells of less than leaders before it did.

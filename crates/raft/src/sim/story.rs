@@ -4,7 +4,7 @@ use types::Offset;
 
 use super::disk::{Body, Entry};
 use super::network::{FAIR, NodeIndex, Weather};
-use super::world::{Violation, World, endpoints, key};
+use super::world::{Violation, World, endpoints};
 use crate::chance::Chance;
 use crate::message::AddVoterRequest;
 use crate::{Input, Request, RoleKind};
@@ -26,6 +26,8 @@ pub struct Story {
     acts: &'static [(u32, Act)],
     next_act: Option<i64>,
     restarts: Vec<(i64, NodeIndex)>,
+    /// A second lost disk could be the majority's last copy.
+    has_replaced: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,7 @@ enum Act {
     RemoveVoter,
     Resign,
     Upgrade,
+    ReplaceDisk,
 }
 
 /// How often each act comes, out of the sum.
@@ -83,9 +86,30 @@ const ELECTIONS: &[(u32, Act)] = &[
     (3, Act::Resign),
 ];
 
+/// One voter loses its disk, and its successor joins by itself.
+const REPLACEMENT: &[(u32, Act)] = &[
+    (30, Act::Append),
+    (6, Act::Crash),
+    (6, Act::Isolate),
+    (10, Act::Mend),
+    (4, Act::Snapshot),
+    (4, Act::Clean),
+    (4, Act::ReplaceDisk),
+];
+
 impl Story {
     pub fn of(chance: &mut Chance) -> Self {
+        if chance.below(6) == 0 {
+            // enough voters that one disk is not the majority, which nothing survives
+            let voters = 3 + chance.below(3) as usize;
+            let story = Self::with(REPLACEMENT, chance);
+            return Self { voters, is_static: false, auto_join: true, ..story };
+        }
         let acts = [EVERYTHING, EVERYTHING, CHANGES, ELECTIONS][chance.below(4) as usize];
+        Self::with(acts, chance)
+    }
+
+    fn with(acts: &'static [(u32, Act)], chance: &mut Chance) -> Self {
         let rough = Weather {
             lost: [0, 10, 100][chance.below(3) as usize],
             twice: [0, 20][chance.below(2) as usize],
@@ -99,12 +123,13 @@ impl Story {
             weather: rough,
             syncs_at_once: chance.below(2) == 0,
             faults_ms: 20_000,
-            peace_ms: 25_000,
+            peace_ms: 40_000,
             crash_one_in: [0, 2_000, 400][chance.below(3) as usize],
             pause_ms: [400, 1_500][chance.below(2) as usize],
             acts,
             next_act: Some(1_000_100),
             restarts: Vec::new(),
+            has_replaced: false,
         }
     }
 
@@ -199,13 +224,16 @@ impl World {
             Act::Clean => return self.clean(index),
             Act::AddVoter => {
                 let add = AddVoterRequest {
-                    voter: key(other),
+                    voter: self.nodes[other].config.key(),
                     endpoints: endpoints(other),
                     ack_when_committed: index.is_multiple_of(2),
                 };
                 return self.ask_leader(Request::AddVoter(add));
             }
-            Act::RemoveVoter => return self.ask_leader(Request::RemoveVoter(key(other))),
+            Act::RemoveVoter => {
+                let voter = self.nodes[other].config.key();
+                return self.ask_leader(Request::RemoveVoter(voter));
+            }
             Act::Resign => {
                 if let Some(leader) = self.some_leader()
                     && let Some(raft) = &self.nodes[leader].raft
@@ -220,7 +248,11 @@ impl World {
                     return self.step(leader, Input::UpgradeKraftVersion { id, version: 1 });
                 }
             }
-            Act::Crash => {}
+            Act::ReplaceDisk if self.nodes[index].raft.is_some() && !self.story.has_replaced => {
+                self.story.has_replaced = true;
+                self.replace_disk(index);
+            }
+            Act::Crash | Act::ReplaceDisk => {}
         }
         Ok(())
     }

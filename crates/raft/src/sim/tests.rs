@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use super::world::World;
 use crate::broken::Broken;
 
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 /// Within how many seeds the simulator must notice a broken rule.
 const SEEDS_TO_NOTICE: u64 = 3_000;
 
-/// `SEED=n` replays one history.
-fn seeds() -> std::ops::Range<u64> {
-    match std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
-        Some(seed) => seed..seed + 1,
-        None => 1..SEEDS + 1,
+/// `SEED=n` replays one history, `SEEDS=n` runs the first n.
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match (number("SEED"), number("SEEDS")) {
+        (Some(seed), _) => seed..=seed,
+        (None, count) => 1..=count.unwrap_or(SEEDS),
     }
 }
 
@@ -55,6 +56,7 @@ fn histories_visit_what_the_machine_can_do() {
         "becomes dynamic",
         "refuses a vote",
         "serves a piece of a snapshot",
+        "loses its disk",
     ] {
         let count = visits.get(what).copied().unwrap_or(0);
         assert!(count >= 20, "{what}: {count} times, of {visits:?}");

@@ -167,6 +167,15 @@ impl World {
         node.disk.crash(&mut self.chance);
     }
 
+    /// A node comes back with an empty disk, which is another replica than the one before (KIP-853).
+    pub fn replace_disk(&mut self, index: NodeIndex) {
+        self.crash_for_a_while(index);
+        *self.checks.visits.entry("loses its disk").or_insert(0) += 1;
+        let node = &mut self.nodes[index];
+        node.disk = Disk::default();
+        node.config.directory = Uuid([0xd0 + u8::try_from(index).expect("few nodes"); 16]);
+    }
+
     pub fn step(&mut self, index: NodeIndex, input: Input) -> Result<(), Violation> {
         let mut effects = Effects::new();
         self.narrate(|| format!("node {index} takes {input:?}"));
@@ -216,10 +225,6 @@ fn endpoint(index: NodeIndex) -> Endpoint {
 
 pub fn endpoints(index: NodeIndex) -> Endpoints {
     Endpoints::one(LISTENER, endpoint(index))
-}
-
-pub fn key(index: NodeIndex) -> ReplicaKey {
-    ReplicaKey::new(id(index), directory(index))
 }
 
 fn voter(index: NodeIndex, is_static: bool) -> Voter {
