@@ -75,6 +75,8 @@ pub struct ConsumerConfig {
     pub client: ClientConfig,
     pub group_id: Option<String>,
     pub group_instance_id: Option<String>,
+    /// Where this consumer runs: brokers point it to a replica there (KIP-392).
+    pub client_rack: Option<String>,
     pub auto_offset_reset: OffsetReset,
     pub enable_auto_commit: bool,
     pub auto_commit_interval: Duration,
@@ -104,6 +106,7 @@ impl Default for ConsumerConfig {
             },
             group_id: None,
             group_instance_id: None,
+            client_rack: None,
             auto_offset_reset: OffsetReset::Latest,
             enable_auto_commit: true,
             auto_commit_interval: Duration::from_secs(5),
@@ -138,6 +141,7 @@ impl ConsumerConfig {
             },
             group_id: s.text("group.id").filter(|id| !id.is_empty()).map(str::to_owned),
             group_instance_id: s.text("group.instance.id").map(str::to_owned),
+            client_rack: s.text("client.rack").filter(|rack| !rack.is_empty()).map(str::to_owned),
             auto_offset_reset: s.parsed(
                 "auto.offset.reset",
                 base.auto_offset_reset,

@@ -35,7 +35,6 @@ impl From<ConfigError> for crate::Error {
 const WITHOUT_EFFECT: &[&str] = &[
     "auto.include.jmx.reporter",
     "client.dns.lookup",
-    "client.rack",
     "config.providers",
     "connections.max.idle.ms",
     "enable.metrics.push",

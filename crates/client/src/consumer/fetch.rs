@@ -69,6 +69,7 @@ pub(super) fn order(config: &ConsumerConfig, metadata: &Metadata, plan: &Plan) -
             session_epoch: plan.session_epoch,
             topics,
             forgotten_topics_data: forgotten,
+            rack_id: Str::Owned(config.client_rack.clone().unwrap_or_default()),
             ..Default::default()
         },
     }

@@ -119,6 +119,7 @@ fn subscriptions(candidate: &Candidate) -> Result<Vec<(AssignorKind, Vec<u8>)>> 
         topics: candidate.topics.clone(),
         owned: candidate.owned.clone(),
         generation: candidate.generation,
+        rack: candidate.config.client_rack.clone(),
     };
     let encode = |kind: &AssignorKind| Ok((*kind, assign::encode_subscription(*kind, &member)?));
     candidate.config.assignors.iter().map(encode).collect()

@@ -48,7 +48,7 @@ pub(in crate::consumer) fn encode_subscription(
         user_data: user_data.as_deref().map(Blob::Borrowed),
         owned_partitions: owned.collect(),
         generation_id: member.generation,
-        ..Default::default()
+        rack_id: member.rack.as_deref().map(Str::Borrowed),
     };
     encode(&message, ConsumerProtocolSubscription::VERSIONS.max)
 }
@@ -98,6 +98,7 @@ pub(in crate::consumer) fn decode_subscription(
             .flat_map(|t| t.partitions.iter().map(|p| TopicPartition::new(&*t.topic, *p)))
             .collect(),
         generation: message.generation_id,
+        rack: message.rack_id.as_deref().map(str::to_owned),
     };
     if let Some(data) = message.user_data.as_deref() {
         // what other assignors put there is none of our business
@@ -178,6 +179,7 @@ mod tests {
             topics: [Arc::from("t"), Arc::from("u")].into(),
             owned: owned.clone(),
             generation: 7,
+            rack: Some("here".to_owned()),
             ..Member::default()
         };
         for (kind, owned) in [

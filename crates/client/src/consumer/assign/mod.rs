@@ -25,6 +25,8 @@ pub(super) struct Member {
     pub owned: Vec<TopicPartition>,
     /// The generation in which it came to own that; -1 where unknown.
     pub generation: i32,
+    /// Where it runs; Java's leaders prefer replicas there.
+    pub rack: Option<String>,
 }
 
 impl Member {
