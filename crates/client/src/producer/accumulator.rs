@@ -1,6 +1,7 @@
 //! Records that wait to be sent, in batches by partition; and what may leave when.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub(super) struct Accumulator {
     topics: HashMap<Arc<str>, TopicQueues>,
     rules: Rules,
     next_batch_id: u64,
-    /// Batches whose fate is open, in queues or in the air.
-    unfinished: BTreeSet<u64>,
+    /// Batches whose fate is open, in queues or in the air, and in how many parts.
+    unfinished: BTreeMap<u64, usize>,
     /// Everything up to this batch leaves without lingering.
     flush_up_to: Option<u64>,
     pub closing: bool,
@@ -96,7 +97,7 @@ impl Accumulator {
                 in_order: config.idempotence || config.in_flight_max == 1,
             },
             next_batch_id: 0,
-            unfinished: BTreeSet::new(),
+            unfinished: BTreeMap::new(),
             flush_up_to: None,
             closing: false,
         }
@@ -137,7 +138,7 @@ impl Accumulator {
             (None, Some(bytes)) => {
                 let id = self.next_batch_id;
                 self.next_batch_id += 1;
-                self.unfinished.insert(id);
+                self.unfinished.insert(id, 1);
                 let mut batch = Batch::new(id, self.rules.codec, batch_bytes, bytes, now);
                 let index = batch.append(record).unwrap_or_default();
                 let delivery = batch.delivery(partition, index, record.timestamp);
@@ -221,7 +222,7 @@ impl Accumulator {
 
     /// A batch came back and is done with.
     pub(super) fn finished(&mut self, topic: &str, partition: i32, batch_id: u64) {
-        self.unfinished.remove(&batch_id);
+        forget(&mut self.unfinished, batch_id);
         if let Some(queue) = self.queue(topic, partition) {
             queue.in_flight = queue.in_flight.saturating_sub(1);
         }
@@ -231,9 +232,29 @@ impl Accumulator {
     pub(super) fn requeue(&mut self, topic: &str, partition: i32, batch: Batch) {
         if let Some(queue) = self.queue(topic, partition) {
             queue.in_flight = queue.in_flight.saturating_sub(1);
-            let at = queue.batches.partition_point(|other| other.id < batch.id);
-            queue.batches.insert(at, batch);
+            queue.insert(batch);
         }
+    }
+
+    /// A batch came back as too large for the broker: its halves leave in its place. A batch of one
+    /// record is given back.
+    pub(super) fn split(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        batch: Batch,
+        now: Instant,
+    ) -> Result<(), Box<Batch>> {
+        let halves = batch.split()?;
+        *self.unfinished.entry(halves[0].id).or_default() += 1;
+        if let Some(queue) = self.queue(topic, partition) {
+            queue.in_flight = queue.in_flight.saturating_sub(1);
+            for mut half in halves {
+                half.failed_attempt(now);
+                queue.insert(half);
+            }
+        }
+        Ok(())
     }
 
     /// The counters of a partition that has been produced to.
@@ -258,7 +279,7 @@ impl Accumulator {
                     let Some(batch) = queue.batches.pop_front() else { break };
                     // the broker may have it or not: what follows cannot be numbered behind it
                     queue.restart |= idempotent && batch.number().is_some();
-                    self.unfinished.remove(&batch.id);
+                    forget(&mut self.unfinished, batch.id);
                     expired.push(Departure { topic: Arc::clone(name), partition, batch });
                 }
             }
@@ -271,7 +292,7 @@ impl Accumulator {
         let queues = self.topics.values_mut().flat_map(|topic| &mut topic.partitions);
         let batches: Vec<_> = queues.flat_map(|queue| queue.batches.drain(..)).collect();
         for batch in &batches {
-            self.unfinished.remove(&batch.id);
+            forget(&mut self.unfinished, batch.id);
         }
         batches
     }
@@ -289,14 +310,14 @@ impl Accumulator {
 
     /// Ends the lingering of everything that is here now; returns what to wait for.
     pub(super) fn flush(&mut self) -> Option<u64> {
-        let last = self.unfinished.last().copied();
+        let last = self.unfinished.last_key_value().map(|(id, _)| *id);
         self.flush_up_to = self.flush_up_to.max(last);
         last
     }
 
     /// Whether every batch up to this one is done with.
     pub(super) fn is_done_up_to(&self, batch_id: u64) -> bool {
-        self.unfinished.first().is_none_or(|first| *first > batch_id)
+        self.unfinished.first_key_value().is_none_or(|(first, _)| *first > batch_id)
     }
 
     fn queue(&mut self, topic: &str, partition: i32) -> Option<&mut Queue> {
@@ -305,7 +326,24 @@ impl Accumulator {
     }
 }
 
+/// One part of a batch is done with.
+fn forget(unfinished: &mut BTreeMap<u64, usize>, batch_id: u64) {
+    if let Entry::Occupied(mut parts) = unfinished.entry(batch_id) {
+        *parts.get_mut() -= 1;
+        if *parts.get() == 0 {
+            parts.remove();
+        }
+    }
+}
+
 impl Queue {
+    /// Puts a batch that has left before into its old place.
+    fn insert(&mut self, batch: Batch) {
+        let place = |batch: &Batch| (batch.id, batch.first_record);
+        let at = self.batches.partition_point(|other| place(other) < place(&batch));
+        self.batches.insert(at, batch);
+    }
+
     /// When the front batch is to leave; `None` if there is none or it must wait for others.
     fn due(&self, rules: &Rules, hurry: bool, flush_up_to: Option<u64>) -> Option<Instant> {
         let front = self.batches.front()?;

@@ -45,6 +45,9 @@ enum Content {
 /// A batch and its fate.
 pub(super) struct Batch {
     pub id: u64,
+    /// Its place among the parts into which the batch of this id was split: the index of its first
+    /// record in that batch.
+    pub first_record: i32,
     pub created: Instant,
     /// What it holds of `buffer.memory`.
     pub reserved: usize,
@@ -68,6 +71,7 @@ impl Batch {
     ) -> Self {
         Self {
             id,
+            first_record: 0,
             created,
             reserved,
             content: Content::Open(BatchBuilder::new()),
@@ -190,8 +194,50 @@ impl Batch {
 
     /// Tells all who wait.
     pub(super) fn complete(&self, outcome: Result<BatchAck>) {
-        self.completion.complete(outcome);
+        let first = i64::from(self.first_record);
+        self.completion.complete(first..first + i64::from(self.record_count), outcome);
     }
+
+    /// Its first and its second half, closed, which go on under its id with its numbers; the batch
+    /// itself where it cannot be split.
+    pub(super) fn split(self) -> std::result::Result<[Self; 2], Box<Self>> {
+        let middle = self.record_count / 2;
+        if middle == 0 || self.is_open() {
+            return Err(Box::new(self));
+        }
+        let [front, back] = halves(self.bytes(), middle);
+        let part = |builder: BatchBuilder, first: i32, reserved| {
+            let number = self.number.map(|n| Number { base: n.base.plus(first), ..n });
+            let mut part = Self {
+                first_record: self.first_record + first,
+                reserved,
+                record_count: builder.record_count(),
+                content: Content::Open(builder),
+                completion: Arc::clone(&self.completion),
+                number,
+                ..self
+            };
+            part.close();
+            part
+        };
+        let reserved = self.reserved / 2;
+        Ok([part(front, 0, reserved), part(back, middle, self.reserved - reserved)])
+    }
+}
+
+/// The records of an encoded batch before and from the one at `middle`.
+fn halves(batch: &[u8], middle: i32) -> [BatchBuilder; 2] {
+    let mut halves = [BatchBuilder::new(), BatchBuilder::new()];
+    record::with_scratch(|scratch| {
+        let batch = record::batches(batch).next().expect("one batch").expect("we encoded it");
+        for read in batch.records(scratch).expect("we compressed it") {
+            let read = read.expect("we encoded it");
+            let headers: Vec<_> = read.headers.into_iter().collect();
+            let half = &mut halves[usize::from(halves[0].record_count() >= middle)];
+            half.append(read.timestamp, read.key, read.value, &headers).expect("fewer records fit");
+        }
+    });
+    halves
 }
 
 #[cfg(test)]
@@ -221,6 +267,45 @@ mod tests {
         let header = read.header();
         assert_eq!((header.producer_epoch, header.base_sequence), (ProducerEpoch(1), Sequence(0)));
         assert_eq!(header.record_count, 2);
+    }
+
+    #[test]
+    fn halves_keep_records_numbers_and_memory() {
+        for (count, codec) in [(2, Codec::NONE), (7, record::Compression::Zstd.into())] {
+            let mut batch = Batch::new(3, codec, 1 << 10, 101, Instant::now());
+            let headers = [Header { key: b"h", value: None }];
+            for i in 0..count {
+                let value = [b'0' + u8::try_from(i).expect("a digit")];
+                let value = Some(&value[..]).filter(|_| i != 1);
+                let parts =
+                    RecordParts { timestamp: 5 - i, key: Some(b"k"), value, headers: &headers };
+                batch.append(&parts).expect("room");
+            }
+            batch.set_number(number(2, i32::MAX));
+            batch.close();
+            let [front, back] = batch.split().ok().expect("several records");
+            assert_eq!(front.reserved + back.reserved, 101);
+            assert_eq!((front.first_record, back.first_record), (0, front.record_count));
+            let mut seen = Vec::new();
+            for part in [&front, &back] {
+                let read = record::batches(part.bytes()).next().expect("one").expect("whole");
+                assert!(read.is_crc_valid());
+                let base = number(2, i32::MAX).base.plus(part.first_record);
+                assert_eq!(read.header().base_sequence, base);
+                record::with_scratch(|scratch| {
+                    for record in read.records(scratch).expect("inflates") {
+                        let record = record.expect("reads");
+                        assert_eq!(record.headers.into_iter().next(), Some(headers[0]));
+                        seen.push((record.timestamp.0, record.value.map(<[u8]>::to_vec)));
+                    }
+                });
+            }
+            let expected = (0..count).map(|i| {
+                (5 - i, (i != 1).then(|| vec![b'0' + u8::try_from(i).expect("a digit")]))
+            });
+            assert_eq!(seen, expected.collect::<Vec<_>>());
+            assert_eq!(count > 2, back.split().is_ok());
+        }
     }
 
     #[test]

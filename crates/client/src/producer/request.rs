@@ -58,8 +58,6 @@ fn topic_id(metadata: &Metadata, topic: &str) -> TopicId {
 /// What the broker said about one batch.
 pub(super) struct Verdict {
     pub outcome: Result<BatchAck>,
-    /// -1 where the broker does not say.
-    pub log_start_offset: i64,
     pub hint: Option<LeaderHint>,
 }
 
@@ -79,11 +77,10 @@ pub(super) fn verdict(
         .find(|p| p.index == partition);
     let Some(answer) = found else {
         let what = format!("no answer for {topic}-{partition} in a produce response");
-        return Verdict { outcome: Err(Error::protocol(what)), log_start_offset: -1, hint: None };
+        return Verdict { outcome: Err(Error::protocol(what)), hint: None };
     };
     Verdict {
         outcome: read(answer),
-        log_start_offset: answer.log_start_offset,
         hint: read_hint(response, answer),
     }
 }

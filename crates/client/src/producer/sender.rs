@@ -175,7 +175,7 @@ impl Sender {
             let verdict = match &decoded {
                 Ok(response) => request::verdict(response, &metadata, topic, *partition),
                 Err(error) => {
-                    Verdict { outcome: Err(error.clone()), log_start_offset: -1, hint: None }
+                    Verdict { outcome: Err(error.clone()), hint: None }
                 }
             };
             self.settle(departure, verdict);
@@ -194,7 +194,7 @@ impl Sender {
                 if let (Some(number), Some(sequences)) =
                     (batch.number(), accumulator.sequences(&topic, partition))
                 {
-                    sequences.ack(number, batch.record_count(), ack.base_offset);
+                    sequences.ack(number, batch.record_count());
                 }
                 accumulator.finished(&topic, partition, batch.id);
                 drop(state);
@@ -206,9 +206,16 @@ impl Sender {
             shared.cluster.apply_hint(&topic, hint);
         }
         shared.cluster.note(&error);
-        let sequences = accumulator.sequences(&topic, partition);
-        let turn = turn(&error, batch.number(), sequences.as_deref(), verdict.log_start_offset);
         let now = Instant::now();
+        let batch = match is_too_large(&error) {
+            false => batch,
+            true => match accumulator.split(&topic, partition, batch, now) {
+                Ok(()) => return tracing::debug!(%topic, partition, "a batch goes on as two"),
+                Err(single) => *single,
+            },
+        };
+        let sequences = accumulator.sequences(&topic, partition);
+        let turn = turn(&error, batch.number(), sequences.as_deref());
         let in_time = batch.created + shared.config.delivery_timeout > now
             && batch.attempts() < shared.config.retries;
         if matches!(turn, Turn::AgainRenumbered | Turn::FailAndRenumber) {
@@ -317,32 +324,23 @@ enum Turn {
     FailAndRenumber,
 }
 
-/// Decides by the error, and by what the broker must have accepted before.
-fn turn(
-    error: &Error,
-    number: Option<Number>,
-    sequences: Option<&Sequences>,
-    log_start_offset: i64,
-) -> Turn {
+/// Whether less at once may be taken.
+fn is_too_large(error: &Error) -> bool {
+    let Error::Broker { code, .. } = error else { return false };
+    matches!(code, ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge)
+}
+
+/// Decides by the error, and by what the broker must have accepted before. A broker that lost track
+/// has not written the batch: under the next epoch it may, and nothing comes twice (KIP-360).
+fn turn(error: &Error, number: Option<Number>, sequences: Option<&Sequences>) -> Turn {
     let lost_track = matches!(
         error.code(),
-        ErrorCode::OutOfOrderSequenceNumber
-            | ErrorCode::UnknownProducerId
-            | ErrorCode::InvalidProducerEpoch
+        ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId
     );
     match (number, sequences) {
-        (Some(number), Some(sequences)) if lost_track => {
-            let forgotten = error.code() == ErrorCode::UnknownProducerId
-                || sequences.is_behind(log_start_offset);
-            if !sequences.is_next(number) {
-                // an earlier batch was refused first: this one only has to wait for it
-                Turn::Again
-            } else if forgotten {
-                Turn::AgainRenumbered
-            } else {
-                Turn::FailAndRenumber
-            }
-        }
+        // an earlier batch was refused first: this one only has to wait for it
+        (Some(number), Some(sequences)) if lost_track && !sequences.is_next(number) => Turn::Again,
+        (Some(_), Some(_)) if lost_track => Turn::AgainRenumbered,
         _ if error.is_retriable() => Turn::Again,
         (Some(_), _) => Turn::FailAndRenumber,
         (None, _) => Turn::Fail,

@@ -41,7 +41,6 @@ pub(crate) struct Sequences {
     next: Sequence,
     /// The base sequence that the broker must accept next: behind the last acknowledged record.
     expected: Sequence,
-    last_acked_offset: i64,
 }
 
 impl Default for Sequences {
@@ -50,7 +49,6 @@ impl Default for Sequences {
             identity: Identity::NONE,
             next: Sequence(0),
             expected: Sequence(0),
-            last_acked_offset: -1,
         }
     }
 }
@@ -62,7 +60,7 @@ impl Sequences {
 
     /// Counts from 0 under `identity`. Nothing may be in flight.
     pub(crate) fn restart(&mut self, identity: Identity) {
-        *self = Self { identity, last_acked_offset: self.last_acked_offset, ..Self::default() };
+        *self = Self { identity, ..Self::default() };
     }
 
     /// The number of a new batch of that many records.
@@ -73,24 +71,15 @@ impl Sequences {
     }
 
     /// The broker has the batch.
-    pub(crate) fn ack(&mut self, number: Number, records: i32, base_offset: i64) {
-        if number.identity != self.identity {
-            return;
-        }
-        self.expected = number.base.plus(records);
-        if base_offset >= 0 {
-            self.last_acked_offset = base_offset + i64::from(records) - 1;
+    pub(crate) fn ack(&mut self, number: Number, records: i32) {
+        if number.identity == self.identity {
+            self.expected = number.base.plus(records);
         }
     }
 
     /// Whether everything before this batch is acknowledged, so that a refusal is about itself.
     pub(crate) fn is_next(&self, number: Number) -> bool {
         number.identity == self.identity && number.base == self.expected
-    }
-
-    /// Whether the broker's log no longer has what we wrote last: then it forgot us by retention.
-    pub(crate) fn is_behind(&self, log_start_offset: i64) -> bool {
-        log_start_offset > self.last_acked_offset
     }
 }
 
@@ -108,9 +97,8 @@ mod tests {
         let b = sequences.number(5);
         assert_eq!((a.base, b.base), (Sequence(0), Sequence(10)));
         assert!(sequences.is_next(a) && !sequences.is_next(b));
-        sequences.ack(a, 10, 100);
+        sequences.ack(a, 10);
         assert!(sequences.is_next(b));
-        assert!(sequences.is_behind(110) && !sequences.is_behind(109));
         let second = FIRST.bumped().expect("epochs left");
         sequences.restart(second);
         assert!(!sequences.is_next(b), "an older incarnation");
