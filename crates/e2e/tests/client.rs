@@ -1,7 +1,13 @@
 //! Our client against Apache Kafka 4.4.0: records arrive, in order, once; groups share out.
 
+#[path = "client/refusals.rs"]
+mod refusals;
+#[path = "client/restarts.rs"]
+mod restarts;
 #[path = "client/support.rs"]
 mod support;
+#[path = "client/transactions.rs"]
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What the tests of our client have in common: settings, topics, and a proxy that cuts.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,9 +10,64 @@ use client::admin::{AlterOp, ConfigChange, ConfigResource, NewTopic, ResourceKin
 use client::{
     Admin, ClientConfig, Consumer, ConsumerConfig, ProducerConfig, Properties, TopicPartition,
 };
-use e2e::Kafka;
+use e2e::{Kafka, Klamm};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+
+/// Where our client is shown to work: Apache Kafka, and Klamm.
+pub trait Broker: Send + 'static {
+    fn bootstrap(&self) -> String;
+    fn port(&self) -> u16;
+    fn data(&self) -> PathBuf;
+    /// `kill -9`.
+    fn kill(&mut self);
+    /// Starts it again where it was.
+    fn restart(&mut self);
+}
+
+impl Broker for Kafka {
+    fn bootstrap(&self) -> String {
+        self.bootstrap()
+    }
+
+    fn port(&self) -> u16 {
+        self.port()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.data()
+    }
+
+    fn kill(&mut self) {
+        self.server().kill();
+    }
+
+    fn restart(&mut self) {
+        self.restart();
+    }
+}
+
+impl Broker for Klamm {
+    fn bootstrap(&self) -> String {
+        self.bootstrap()
+    }
+
+    fn port(&self) -> u16 {
+        self.port()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.data()
+    }
+
+    fn kill(&mut self) {
+        self.kill();
+    }
+
+    fn restart(&mut self) {
+        self.restart();
+    }
+}
 
 pub fn on_runtime(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -20,42 +76,56 @@ pub fn on_runtime(test: impl Future<Output = ()>) {
     });
 }
 
-fn properties(kafka: &Kafka, more: &[(&str, &str)]) -> Properties {
+fn properties(broker: &impl Broker, more: &[(&str, &str)]) -> Properties {
     let mut properties: Properties = more.iter().copied().collect();
-    properties.set("bootstrap.servers", kafka.bootstrap());
+    properties.set("bootstrap.servers", broker.bootstrap());
     properties
 }
 
-pub fn producer_config(kafka: &Kafka, more: &[(&str, &str)]) -> ProducerConfig {
+pub fn producer_config(broker: &impl Broker, more: &[(&str, &str)]) -> ProducerConfig {
     let (config, unknown) =
-        ProducerConfig::from_properties(&properties(kafka, more)).expect("valid");
+        ProducerConfig::from_properties(&properties(broker, more)).expect("valid");
     assert!(unknown.is_empty(), "{unknown:?}");
     config
 }
 
-pub fn consumer_config(kafka: &Kafka, more: &[(&str, &str)]) -> ConsumerConfig {
-    let mut properties = properties(kafka, more);
+pub fn consumer_config(broker: &impl Broker, more: &[(&str, &str)]) -> ConsumerConfig {
+    let mut properties = properties(broker, more);
     properties.set_default("auto.offset.reset", "earliest");
     let (config, unknown) = ConsumerConfig::from_properties(&properties).expect("valid");
     assert!(unknown.is_empty(), "{unknown:?}");
     config
 }
 
-pub fn admin(kafka: &Kafka) -> Admin {
-    let (config, _) = ClientConfig::from_properties(&properties(kafka, &[])).expect("valid");
+pub fn admin(broker: &impl Broker) -> Admin {
+    let (config, _) = ClientConfig::from_properties(&properties(broker, &[])).expect("valid");
     Admin::new(config)
 }
 
-pub async fn create_topic(kafka: &Kafka, name: &str, partitions: i32) {
-    let topic =
-        NewTopic { name: name.to_owned(), partitions: Some(partitions), ..NewTopic::default() };
-    let created = admin(kafka).create_topics(&[topic], false).await.expect("answers");
+pub async fn create_topic(broker: &impl Broker, name: &str, partitions: i32) {
+    create_topic_with(broker, name, partitions, &[]).await;
+}
+
+pub async fn create_topic_with(
+    broker: &impl Broker,
+    name: &str,
+    partitions: i32,
+    configs: &[(&str, &str)],
+) {
+    let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let topic = NewTopic {
+        name: name.to_owned(),
+        partitions: Some(partitions),
+        configs: configs.collect(),
+        ..NewTopic::default()
+    };
+    let created = admin(broker).create_topics(&[topic], false).await.expect("answers");
     assert_eq!(created.get(name), Some(&Ok(())));
 }
 
 /// Keys and values of all partitions of a topic, from the beginning, `count` of them.
-pub async fn read_all(kafka: &Kafka, topic: &str, count: usize) -> Vec<(String, String)> {
-    let mut consumer = Consumer::new(consumer_config(kafka, &[]));
+pub async fn read_all(broker: &impl Broker, topic: &str, count: usize) -> Vec<(String, String)> {
+    let mut consumer = Consumer::new(consumer_config(broker, &[]));
     let partitions = consumer.partitions_of(topic).await.expect("the topic");
     consumer.assign(partitions).expect("by hand");
     let text =
@@ -153,9 +223,9 @@ async fn forward(
 }
 
 /// Creates, describes, grows, configures and deletes.
-pub async fn admin_round_trip(kafka: &Kafka) {
-    let admin = admin(kafka);
-    create_topic(kafka, "managed", 2).await;
+pub async fn admin_round_trip(broker: &impl Broker) {
+    let admin = admin(broker);
+    create_topic(broker, "managed", 2).await;
     let described = admin.describe_topics(&["managed".to_owned()]).await.expect("answers");
     let topic = described["managed"].clone().expect("is there");
     assert_eq!(topic.partitions.len(), 2);
