@@ -335,7 +335,7 @@ fn brokers_say_where_their_replicas_are() {
     cluster.beat(3, false, false);
     cluster.place("t", &[&[3, 1], &[1, 2]]);
     let place = |cluster: &Cluster| cluster.image().partition("t", 0).unwrap().directories[0];
-    assert_eq!(place(&cluster), Uuid::ZERO, "there is a choice that only the broker makes");
+    assert_eq!(place(&cluster), Uuid::ONE, "there is a choice that only the broker makes");
     assert_eq!(assign(&mut cluster, 3, directories[1], 0), ErrorCode::None);
     assert_eq!(place(&cluster), directories[1]);
     assert_eq!(cluster.show("t", 0), "3@0 isr 3,1");

@@ -50,6 +50,7 @@ impl Command for AlterPartitionReassignments<'_> {
         let responses = responses.collect();
         let reply = AlterPartitionReassignmentsResponse {
             allow_replication_factor_change: allow,
+            error_message: None,
             responses,
             ..AlterPartitionReassignmentsResponse::default()
         };
@@ -182,6 +183,7 @@ pub fn list_reassignments(
             .collect(),
     };
     ListPartitionReassignmentsResponse {
+        error_message: None,
         topics: found.into_iter().filter(|topic| !topic.partitions.is_empty()).collect(),
         ..ListPartitionReassignmentsResponse::default()
     }

@@ -12,12 +12,12 @@ use wire::record_frame::MetadataRecord;
 use super::placements::Placements;
 use crate::topic_name::collision_form;
 
-/// Directory of a replica before its broker has chosen one.
-pub const DIRECTORY_UNASSIGNED: DirectoryId = Uuid::ZERO;
-/// Directory of a replica whose log is gone with its directory.
-pub const DIRECTORY_LOST: DirectoryId = Uuid::ONE;
 /// Directory of a replica that was placed before directories were recorded (KIP-858).
-pub const DIRECTORY_MIGRATING: DirectoryId = {
+pub const DIRECTORY_MIGRATING: DirectoryId = Uuid::ZERO;
+/// Directory of a replica before its broker has chosen one.
+pub const DIRECTORY_UNASSIGNED: DirectoryId = Uuid::ONE;
+/// Directory of a replica whose log is gone with its directory.
+pub const DIRECTORY_LOST: DirectoryId = {
     let mut bytes = [0; 16];
     bytes[15] = 2;
     Uuid(bytes)
