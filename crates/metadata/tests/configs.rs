@@ -167,6 +167,19 @@ fn with_eligible_leaders_the_least_isr_belongs_to_the_cluster() {
 }
 
 #[test]
+fn only_another_least_isr_forgets_who_is_eligible() {
+    let mut cluster = cluster();
+    let key = "min.insync.replicas";
+    for (operation, value, records) in
+        [(SET, Some("2"), 2), (SET, Some("2"), 0), (DELETE, None, 2), (DELETE, None, 0)]
+    {
+        let before = cluster.log.len();
+        change(&mut cluster, TOPIC, "t", &[(key, operation, value)]);
+        assert_eq!(cluster.log.len() - before, records, "{operation} {value:?}");
+    }
+}
+
+#[test]
 fn a_resource_may_stand_once_in_a_request() {
     use incremental_alter_configs_request::AlterConfigsResource;
     let resource = || AlterConfigsResource {

@@ -224,22 +224,20 @@ impl Controller<'_> {
         }
         // brokers re-read what is set again, as file contents behind a path can have changed
         let always = resource.kind == ResourceKind::Broker;
-        let news = values
-            .iter()
-            .filter(|(name, value)| always || configs.value(resource, name) != value.as_deref());
+        let is_new =
+            |name: &str, value: Option<&str>| always || configs.value(resource, name) != value;
+        let news = values.iter().filter(|(name, value)| is_new(name, value.as_deref()));
         let mut records: Vec<MetadataRecord<'static>> =
-            news.map(|(name, value)| record(resource, name, value.clone())).collect();
-        records.extend(self.forget_eligible(resource, values));
+            news.clone().map(|(name, value)| record(resource, name, value.clone())).collect();
+        if news.map(|(name, _)| name).any(|name| name == MIN_ISR) {
+            records.extend(self.forget_eligible(resource));
+        }
         Ok(records)
     }
 
     /// Eligible leaders were chosen by the old least ISR: another one forgets them.
-    fn forget_eligible(
-        &self,
-        resource: &ConfigResource,
-        values: &NewValues,
-    ) -> Option<MetadataRecord<'static>> {
-        if !values.contains_key(MIN_ISR) || !self.image.features().eligible_leaders() {
+    fn forget_eligible(&self, resource: &ConfigResource) -> Option<MetadataRecord<'static>> {
+        if !self.image.features().eligible_leaders() {
             return None;
         }
         let topic_name = match resource.kind {

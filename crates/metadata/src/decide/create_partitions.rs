@@ -60,8 +60,11 @@ impl Controller<'_> {
         request: &CreatePartitionsTopic<'_>,
         room: &mut usize,
     ) -> Result<Vec<MetadataRecord<'static>>, Refusal> {
-        let topic =
-            self.image.topics().named(&request.name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let topic = self
+            .image
+            .topics()
+            .named(&request.name)
+            .ok_or(Refusal::silent(ErrorCode::UnknownTopicOrPartition))?;
         let additional = additional(topic, request.count)?;
         *room = room.checked_sub(additional).ok_or_else(|| {
             let message = "Excessively large number of additional partitions per request.";

@@ -19,11 +19,27 @@ impl Refusal {
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: Some(message.into()) }
     }
+
+    /// A refusal that leaves the words to the client.
+    pub fn silent(code: ErrorCode) -> Self {
+        Self { code, message: None }
+    }
 }
 
 impl From<ErrorCode> for Refusal {
+    /// A refusal in the words that the code has of itself.
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None }
+        let message = match code {
+            ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+            ErrorCode::UnknownTopicId => "This server does not host this topic ID.",
+            ErrorCode::ElectionNotNeeded => "Leader election not needed for topic partition.",
+            ErrorCode::PreferredLeaderNotAvailable => "The preferred leader was not available.",
+            ErrorCode::EligibleLeadersNotAvailable => {
+                "Eligible topic partition leaders are not available."
+            }
+            _ => return Self::silent(code),
+        };
+        Self::new(code, message)
     }
 }
 
