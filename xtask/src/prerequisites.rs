@@ -55,6 +55,12 @@ const RUNTIMES: &[Runtime] = &[
         used_for: "franz-go and sarama",
     },
     Runtime {
+        program: "kcat",
+        argument: "-V",
+        debian_packages: &["kcat"],
+        used_for: "librdkafka as Debian has it",
+    },
+    Runtime {
         program: "ip",
         argument: "-V",
         debian_packages: &["iproute2"],

@@ -48,13 +48,38 @@ impl Kafka {
         Self::formatted(Release::Tools, SERVER_JVM, properties)
     }
 
+    /// A second broker of this one's cluster, which the first one's controller leads.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn beside(&self, properties: &str) -> Option<Self> {
+        let folder = folders::scratch();
+        let port = free_port();
+        let path = folder.path().join("server.properties");
+        let own = std::fs::read_to_string(self.folder.path().join("server.properties"));
+        let quorum = "controller.quorum.bootstrap.servers=";
+        let own = own.expect("read properties");
+        let quorum = own.lines().find(|line| line.starts_with(quorum)).expect("its controller");
+        let text = format!(
+            "process.roles=broker\nnode.id=2\n{quorum}\ncontroller.listener.names=CONTROLLER\n\
+             listeners=PLAINTEXT://127.0.0.1:{port}\nlog.dirs={}\n{properties}\n",
+            folder.path().join("data").display()
+        );
+        std::fs::write(&path, text).expect("write properties");
+        format(self.release, &path, &[])?;
+        let mut kafka = Self { server: None, folder, port, release: self.release, jvm: self.jvm };
+        kafka.restart();
+        Some(kafka)
+    }
+
     fn formatted(release: Release, jvm: &'static [&'static str], properties: &str) -> Option<Self> {
         let folder = folders::scratch();
         let port = free_port();
         let path = folder.path().join("server.properties");
         let text = server_properties(port, &folder.path().join("data"), properties);
         std::fs::write(&path, text).expect("write properties");
-        format(release, &path)?;
+        format(release, &path, &["--standalone"])?;
         let mut kafka = Self { server: None, folder, port, release, jvm };
         kafka.restart();
         Some(kafka)
@@ -153,13 +178,13 @@ fn server_properties(port: u16, data: &Path, more: &str) -> String {
     )
 }
 
-/// `kafka-storage format --standalone` with Apache Kafka's own tool.
+/// `kafka-storage format` with Apache Kafka's own tool; `more` says what the quorum is.
 ///
 /// # Panics
 /// If the tool fails.
-pub fn format(release: Release, properties: &Path) -> Option<()> {
+pub fn format(release: Release, properties: &Path, more: &[&str]) -> Option<()> {
     let mut tool = class(release, "kafka.tools.StorageTool")?;
-    tool.args(["format", "--standalone", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"]).arg(properties);
+    tool.args(["format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c"]).arg(properties).args(more);
     succeed(&mut tool, b"");
     Some(())
 }

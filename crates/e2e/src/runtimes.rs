@@ -73,14 +73,30 @@ pub fn go(name: &str) -> Option<Command> {
         return None;
     }
     let sources = folders::root().join("crates/e2e/go");
-    let main = sources.join(name).join("main.go");
-    let key = read(&sources.join("go.mod")) + &read(&main);
+    let entries = std::fs::read_dir(sources.join(name)).expect("list the program's files");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("a file's name").path()).collect();
+    files.sort();
+    files.push(sources.join("go.mod"));
+    let key: String = files.iter().map(|file| read(file)).collect();
     let folder = folders::filled(&format!("go-{name}"), &key, |folder| {
         let mut build = Command::new("go");
         build.args(["build", "-o"]).arg(folder.join(name)).arg(format!("./{name}"));
         succeed(build.current_dir(&sources), b"");
     });
     Some(Command::new(folder.join(name)))
+}
+
+/// kcat, ready for its arguments. `None` where it is missing.
+#[must_use]
+pub fn kcat() -> Option<Command> {
+    present("kcat", "-V").then(|| Command::new("kcat"))
+}
+
+/// A shell script of `crates/e2e/kcat`. `None` where kcat is missing.
+#[must_use]
+pub fn kcat_script(script: &str) -> Option<Command> {
+    let path = folders::root().join("crates/e2e/kcat").join(script);
+    present("kcat", "-V").then(|| Command::new(path))
 }
 
 fn read(path: &Path) -> String {

@@ -1,5 +1,7 @@
 //! Our client against Apache Kafka 4.4.0: records arrive, in order, once; groups share out.
 
+#[path = "client/racks.rs"]
+mod racks;
 #[path = "client/refusals.rs"]
 mod refusals;
 #[path = "client/restarts.rs"]

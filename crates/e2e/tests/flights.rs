@@ -22,7 +22,7 @@ struct Client {
 
 const GROUP: &str = "counters";
 
-const CLIENTS: [Client; 4] = [
+const CLIENTS: [Client; 6] = [
     Client {
         name: "kafkajs",
         produce: |klamm, topic, codec| produce(runtimes::node("client.js")?, klamm, topic, codec),
@@ -40,6 +40,27 @@ const CLIENTS: [Client; 4] = [
         produce: |klamm, topic, codec| produce(runtimes::go("franz")?, klamm, topic, codec),
         consume: |klamm, topic| consume(runtimes::go("franz")?, klamm, topic),
         listing: |printed| printed,
+    },
+    Client {
+        name: "sarama",
+        produce: |klamm, topic, codec| produce(runtimes::go("sarama")?, klamm, topic, codec),
+        consume: |klamm, topic| consume(runtimes::go("sarama")?, klamm, topic),
+        listing: |printed| printed,
+    },
+    Client {
+        name: "kcat",
+        produce: |klamm, topic, codec| {
+            let mut command = runtimes::kcat()?;
+            command.args(["-b", &klamm.bootstrap(), "-P", "-t", topic, "-K", ":", "-z", codec]);
+            Some(command)
+        },
+        consume: |klamm, topic| {
+            let mut command = runtimes::kcat()?;
+            command.args(["-b", &klamm.bootstrap(), "-q", "-X", "auto.offset.reset=earliest"]);
+            command.args(["-c", &flights::COUNT.to_string(), "-f", "%k:%s\\n", "-G", GROUP, topic]);
+            Some(command)
+        },
+        listing: |printed| listing(&flights::totals(&printed)),
     },
     Client {
         name: "klamm",

@@ -2,6 +2,7 @@
 //
 //	franz produce BOOTSTRAP TOPIC CODEC          KEY:VALUE lines on standard input
 //	franz consume BOOTSTRAP TOPIC GROUP COUNT    prints KEY COUNT lines, sorted
+//	franz surface BOOTSTRAP                      see surface.go
 package main
 
 import (
@@ -31,16 +32,19 @@ var codecs = map[string]kgo.CompressionCodec{
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	action, bootstrap, topic := os.Args[1], os.Args[2], os.Args[3]
-	if action == "produce" {
-		produce(ctx, bootstrap, topic, os.Args[4])
-		return
+	action, bootstrap := os.Args[1], os.Args[2]
+	switch action {
+	case "produce":
+		produce(ctx, bootstrap, os.Args[3], os.Args[4])
+	case "consume":
+		count, err := strconv.Atoi(os.Args[5])
+		if err != nil {
+			log.Fatal(err)
+		}
+		consume(ctx, bootstrap, os.Args[3], os.Args[4], count)
+	case "surface":
+		surface(ctx, bootstrap)
 	}
-	count, err := strconv.Atoi(os.Args[5])
-	if err != nil {
-		log.Fatal(err)
-	}
-	consume(ctx, bootstrap, topic, os.Args[4], count)
 }
 
 func produce(ctx context.Context, bootstrap, topic, codec string) {

@@ -11,6 +11,7 @@ use client::{
     Admin, ClientConfig, Consumer, ConsumerConfig, ProducerConfig, Properties, TopicPartition,
 };
 use e2e::{Kafka, Klamm};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
@@ -159,31 +160,34 @@ pub async fn poll_until(members: &mut [Consumer], right: impl Fn(&[usize]) -> bo
     }
 }
 
-/// A way to a broker that can be cut at any time.
+/// A way to a broker that can be cut at any time, and that counts what comes back on it.
+#[derive(Clone)]
 pub struct Proxy {
     port: u16,
     broker: Arc<AtomicU16>,
     cut: Arc<Notify>,
     cuts: Arc<AtomicUsize>,
+    answered: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     /// Listens; the broker comes later, because it has to advertise this port.
     pub fn listen() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("bound").port();
-        let proxy =
-            Self { port, broker: Arc::default(), cut: Arc::default(), cuts: Arc::default() };
-        let (broker, cut) = (Arc::clone(&proxy.broker), Arc::clone(&proxy.cut));
-        let cuts = Arc::clone(&proxy.cuts);
+        let proxy = Self {
+            port: listener.local_addr().expect("bound").port(),
+            broker: Arc::default(),
+            cut: Arc::default(),
+            cuts: Arc::default(),
+            answered: Arc::default(),
+        };
+        let own = proxy.clone();
         std::thread::spawn(move || {
             on_runtime(async move {
                 listener.set_nonblocking(true).expect("a listener");
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 while let Ok((client, _)) = listener.accept().await {
-                    let server = ("127.0.0.1", broker.load(Ordering::Acquire));
-                    let (cut, cuts) = (Arc::clone(&cut), Arc::clone(&cuts));
-                    tokio::spawn(forward(client, server, cut, cuts));
+                    tokio::spawn(own.clone().forward(client));
                 }
             });
         });
@@ -207,18 +211,31 @@ impl Proxy {
     pub fn cuts(&self) -> usize {
         self.cuts.load(Ordering::Relaxed)
     }
-}
 
-async fn forward(
-    mut client: TcpStream,
-    server: (&str, u16),
-    cut: Arc<Notify>,
-    cuts: Arc<AtomicUsize>,
-) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
-    tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-        () = cut.notified() => { cuts.fetch_add(1, Ordering::Relaxed); }
+    /// Bytes that the broker sent through here.
+    pub fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    async fn forward(self, mut client: TcpStream) {
+        let server = ("127.0.0.1", self.broker.load(Ordering::Acquire));
+        let Ok(mut server) = TcpStream::connect(server).await else { return };
+        let (mut requests, mut to_client) = client.split();
+        let (mut answers, mut to_server) = server.split();
+        let back = async {
+            let mut buffer = vec![0; 64 << 10];
+            while let Ok(count @ 1..) = answers.read(&mut buffer).await {
+                self.answered.fetch_add(count, Ordering::Relaxed);
+                if to_client.write_all(&buffer[..count]).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            _ = tokio::io::copy(&mut requests, &mut to_server) => {}
+            () = back => {}
+            () = self.cut.notified() => { self.cuts.fetch_add(1, Ordering::Relaxed); }
+        }
     }
 }
 
