@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use record::RecordError;
+use record::{DecompressError, RecordError};
 use types::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence};
 
 /// Why a log refuses or fails. A refusal changes nothing; after a failure the log stays consistent
@@ -147,6 +147,49 @@ impl fmt::Display for StorageError {
 impl std::error::Error for StorageError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
+    }
+}
+
+/// Why the records of a batch cannot be passed on.
+#[derive(Debug)]
+pub(crate) enum Obstacle {
+    Inflation(DecompressError),
+    Record(RecordError),
+    /// What was left of the batch could not be written.
+    Unwritten(StorageError),
+}
+
+impl From<StorageError> for Obstacle {
+    fn from(error: StorageError) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
+impl From<DecompressError> for Obstacle {
+    fn from(error: DecompressError) -> Self {
+        Self::Inflation(error)
+    }
+}
+
+impl From<RecordError> for Obstacle {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
+
+impl Obstacle {
+    /// Says of which batch it is.
+    pub(crate) fn at(self, path: &Path, position: u32) -> LogError {
+        let why = match self {
+            Self::Record(error @ RecordError::TooLarge { .. }) => {
+                return LogError::RecordTooLarge(error);
+            }
+            Self::Record(error) => error.to_string(),
+            Self::Inflation(error) => error.to_string(),
+            Self::Unwritten(error) => return error.into(),
+        };
+        let why = format!("the batch at byte {position}: {why}");
+        StorageError::corrupt(path, why).into()
     }
 }
 

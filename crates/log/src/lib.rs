@@ -1,6 +1,7 @@
 //! One partition's log on disk (a crate because of a stricter law: synchronous, over a small Disk).
 
 mod checkpoint;
+mod clean;
 mod config;
 mod directory;
 mod disk;
@@ -16,6 +17,7 @@ mod scan;
 mod segment;
 
 pub use checkpoint::OffsetsByPartition;
+pub use clean::{Cleaned, Cleaning, Mapped, OffsetMap};
 pub use config::LogConfig;
 pub use directory::{Folder, LogDir, MetaProperties, VolumeSynced};
 pub use disk::{
@@ -27,7 +29,8 @@ pub use error::{LogError, StorageError};
 pub use file_cache::{FileCache, OpenFile};
 pub use index::AbortedTxn;
 pub use log::{
-    Appended, Closing, FlushJob, Flushed, Log, Opening, Recovery, Retired, Slice, TimestampedOffset,
+    Appended, Closing, Compaction, Dirtiness, FlushJob, Flushed, Log, Opening, Recovery, Retired,
+    Slice, TimestampedOffset,
 };
 pub use names::{FolderName, FolderState};
 pub use producer::{Origin, ProducerStatus};

@@ -31,6 +31,8 @@ pub(crate) enum Part {
 impl Part {
     pub(crate) const ALL: [Self; 5] =
         [Self::Log, Self::OffsetIndex, Self::TimeIndex, Self::TxnIndex, Self::Snapshot];
+    pub(crate) const SEGMENT: [Self; 4] =
+        [Self::Log, Self::OffsetIndex, Self::TimeIndex, Self::TxnIndex];
     pub(crate) const BESIDE_THE_LOG: [Self; 4] =
         [Self::OffsetIndex, Self::TimeIndex, Self::TxnIndex, Self::Snapshot];
 

@@ -1,6 +1,7 @@
 //! One segment: a log file with its indexes.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use record::{BatchHeader, ValidBatch};
@@ -39,8 +40,9 @@ pub(crate) struct Segment<D: Disk> {
     has_aborted: bool,
 }
 
+/// What leads to batches, times and aborted transactions.
 #[derive(Debug)]
-struct Indexes {
+pub(crate) struct Indexes {
     offset: OffsetIndex,
     time: TimeIndex,
     txn: TxnIndex,
@@ -70,7 +72,7 @@ impl From<Located> for BatchPlace {
 }
 
 impl Indexes {
-    fn empty(base_offset: Offset) -> Self {
+    pub(crate) fn empty(base_offset: Offset) -> Self {
         Self {
             offset: OffsetIndex::default(),
             time: TimeIndex::new(base_offset),
@@ -81,7 +83,13 @@ impl Indexes {
     }
 
     /// Takes note of a batch before it counts as part of the segment.
-    fn note(&mut self, base_offset: Offset, batch: &BatchHeader, position: u32, interval: u32) {
+    pub(crate) fn note(
+        &mut self,
+        base_offset: Offset,
+        batch: &BatchHeader,
+        position: u32,
+        interval: u32,
+    ) {
         let (timestamp, offset) = (batch.max_timestamp, batch.last_offset());
         if self.max_time.is_none_or(|max| timestamp > max.timestamp) {
             self.max_time = Some(TimePoint { timestamp, offset });
@@ -97,6 +105,39 @@ impl Indexes {
         }
         let bytes = u32::try_from(batch.total_bytes()).expect("a batch has less than 2 GiB");
         self.bytes_since_entry = self.bytes_since_entry.saturating_add(bytes);
+    }
+
+    pub(crate) fn push_aborted(&mut self, aborted: &AbortedTxn) {
+        self.txn.push(aborted);
+    }
+
+    /// Whether the next batch should be preceded by [`Indexes::store`].
+    pub(crate) fn have_many_waiting(&mut self) -> bool {
+        self.offset.entries().has_many_waiting()
+            || self.time.entries().has_many_waiting()
+            || self.txn.entries().has_many_waiting()
+    }
+
+    /// Writes what waits in memory: to the offset, the time and the transaction index.
+    pub(crate) fn store<D: Disk>(
+        &mut self,
+        disk: &D,
+        paths: &[PathBuf; 3],
+    ) -> Result<(), StorageError> {
+        let [offset, time, txn] = paths.each_ref().map(|path| Place { disk, path });
+        self.offset.entries().store(&offset)?;
+        self.time.entries().store(&time)?;
+        if self.txn.entries().count() > 0 {
+            self.txn.entries().store(&txn)?;
+        }
+        Ok(())
+    }
+
+    /// The time index ends with the segment's greatest time.
+    pub(crate) fn seal(&mut self) {
+        if let Some(max) = self.max_time {
+            self.time.push(max);
+        }
     }
 }
 
@@ -383,41 +424,26 @@ impl<D: Disk> Segment<D> {
         home: &Home<D>,
         aborted: &AbortedTxn,
     ) -> Result<(), StorageError> {
-        self.indexes(home)?.txn.push(aborted);
+        self.indexes(home)?.push_aborted(aborted);
         self.has_aborted = true;
         Ok(())
     }
 
     /// Whether everything waits in memory for nothing: the next append can take note of itself.
     fn make_index_room(&mut self, home: &Home<D>) -> Result<(), StorageError> {
-        let Indexes { offset, time, txn, .. } = self.indexes(home)?;
-        let is_full = offset.entries().has_many_waiting()
-            || time.entries().has_many_waiting()
-            || txn.entries().has_many_waiting();
-        if is_full { self.store_indexes(home) } else { Ok(()) }
+        if self.indexes(home)?.have_many_waiting() { self.store_indexes(home) } else { Ok(()) }
     }
 
     /// Writes what the indexes hold in memory.
     pub(crate) fn store_indexes(&mut self, home: &Home<D>) -> Result<(), StorageError> {
-        let base_offset = self.base_offset;
-        let Some(indexes) = &mut self.indexes else { return Ok(()) };
-        let path = home.path(base_offset, Part::OffsetIndex);
-        indexes.offset.entries().store(&Place { disk: &home.disk, path: &path })?;
-        let path = home.path(base_offset, Part::TimeIndex);
-        indexes.time.entries().store(&Place { disk: &home.disk, path: &path })?;
-        if indexes.txn.entries().count() > 0 {
-            let path = home.path(base_offset, Part::TxnIndex);
-            indexes.txn.entries().store(&Place { disk: &home.disk, path: &path })?;
-        }
-        Ok(())
+        let paths = home.index_paths(self.base_offset);
+        self.indexes.as_mut().map_or(Ok(()), |indexes| indexes.store(&home.disk, &paths))
     }
 
     /// Completes the indexes on disk: the time index ends with the segment's greatest time.
     pub(crate) fn seal(&mut self, home: &Home<D>) -> Result<(), StorageError> {
-        if let Some(indexes) = &mut self.indexes
-            && let Some(max) = indexes.max_time
-        {
-            indexes.time.push(max);
+        if let Some(indexes) = &mut self.indexes {
+            indexes.seal();
         }
         self.store_indexes(home)
     }

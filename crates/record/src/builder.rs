@@ -60,10 +60,10 @@ impl Default for Producer {
 }
 
 /// The content of a record between its offset delta and its end.
-struct Content<'c> {
-    key: Option<&'c [u8]>,
-    value: Option<&'c [u8]>,
-    headers: &'c [Header<'c>],
+pub(crate) struct Content<'c> {
+    pub(crate) key: Option<&'c [u8]>,
+    pub(crate) value: Option<&'c [u8]>,
+    pub(crate) headers: &'c [Header<'c>],
 }
 
 /// Half of the greatest length: what is compressed must fit even where compression makes it longer.
@@ -217,7 +217,7 @@ impl BatchBuilder {
 
 impl Content<'_> {
     /// Bytes of the record behind its length.
-    fn bytes(&self, timestamp_delta: i64, offset_delta: i32) -> usize {
+    pub(crate) fn bytes(&self, timestamp_delta: i64, offset_delta: i32) -> usize {
         let mut bytes = 1 + varlong_bytes(timestamp_delta) + varint_bytes(offset_delta);
         bytes += nullable_bytes(self.key) + nullable_bytes(self.value);
         for header in self.headers {
@@ -226,7 +226,7 @@ impl Content<'_> {
         bytes + length_bytes(self.headers.len())
     }
 
-    fn write(self, out: &mut Vec<u8>, timestamp_delta: i64, offset_delta: i32) {
+    pub(crate) fn write(self, out: &mut Vec<u8>, timestamp_delta: i64, offset_delta: i32) {
         out.push(0);
         push_varlong(out, timestamp_delta);
         push_varint(out, offset_delta);

@@ -68,6 +68,7 @@ mod control;
 mod crc;
 mod header;
 mod item;
+mod retain;
 mod valid;
 mod validate;
 mod varint;

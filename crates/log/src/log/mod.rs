@@ -2,6 +2,7 @@
 
 mod append;
 mod close;
+mod compact;
 mod epochs;
 mod flush;
 mod load;
@@ -20,6 +21,7 @@ use types::{LeaderEpoch, Offset, TimestampMs};
 
 pub use append::Appended;
 pub use close::Closing;
+pub use compact::{Compaction, Dirtiness};
 pub use flush::{FlushJob, Flushed};
 pub use load::{Opening, Recovery};
 pub use read::Slice;

@@ -132,7 +132,7 @@ impl<D: Disk> Log<D> {
         Ok(retired)
     }
 
-    fn rename_deleted(
+    pub(super) fn rename_deleted(
         &self,
         base_offset: Offset,
         part: Part,

@@ -1,16 +1,15 @@
 //! Questions about time: the first record as young as that, the youngest record.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
-use record::{DecompressError, Record, RecordError, batches, with_scratch};
+use record::{Record, batches, with_scratch};
 use types::{LeaderEpoch, Offset, TimestampMs};
 
 use super::Log;
 use crate::disk::Disk;
-use crate::error::{Attempt as _, LogError, StorageError};
+use crate::error::{Attempt as _, LogError, Obstacle};
 use crate::names::Part;
-use crate::scan::{Located, Scanner};
+use crate::scan::Scanner;
 use crate::segment::damaged;
 
 /// A record's offset and timestamp, and the epoch that wrote it.
@@ -98,7 +97,7 @@ impl<D: Disk> Log<D> {
             }
             ControlFlow::<()>::Continue(())
         });
-        visited.map_err(|why| why.at(&path, &batch))?;
+        visited.map_err(|why| why.at(&path, batch.position))?;
         Ok(greatest)
     }
 
@@ -122,7 +121,7 @@ impl<D: Disk> Log<D> {
             }
             let bytes = scanner.read(&batch).attempt("read", &path)?;
             let found = first_record(&bytes, target, start, record_bytes_max);
-            if let Some((offset, timestamp)) = found.map_err(|why| why.at(&path, &batch))? {
+            if let Some((offset, timestamp)) = found.map_err(|why| why.at(&path, batch.position))? {
                 let leader_epoch = Some(batch.header.leader_epoch).filter(|epoch| epoch.0 >= 0);
                 return Ok(Some(TimestampedOffset { offset, timestamp, leader_epoch }));
             }
@@ -131,32 +130,12 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Why the records of a batch cannot be looked at.
-enum Unreadable {
-    Inflation(DecompressError),
-    Record(RecordError),
-}
-
-impl Unreadable {
-    fn at(self, path: &Path, batch: &Located) -> LogError {
-        let why = match self {
-            Self::Record(error @ RecordError::TooLarge { .. }) => {
-                return LogError::RecordTooLarge(error);
-            }
-            Self::Record(error) => error.to_string(),
-            Self::Inflation(error) => error.to_string(),
-        };
-        let why = format!("the batch at byte {}: {why}", batch.position);
-        StorageError::corrupt(path, why).into()
-    }
-}
-
 fn first_record(
     batch: &[u8],
     target: TimestampMs,
     start: Offset,
     record_bytes_max: usize,
-) -> Result<Option<(Offset, TimestampMs)>, Unreadable> {
+) -> Result<Option<(Offset, TimestampMs)>, Obstacle> {
     visit_records(batch, record_bytes_max, |record| {
         let is_it = record.timestamp >= target && record.offset >= start;
         if is_it {
@@ -172,12 +151,12 @@ fn visit_records<T>(
     batch: &[u8],
     record_bytes_max: usize,
     mut visit: impl FnMut(Record<'_>) -> ControlFlow<T>,
-) -> Result<Option<T>, Unreadable> {
+) -> Result<Option<T>, Obstacle> {
     let Some(Ok(batch)) = batches(batch).next() else { return Ok(None) };
     with_scratch(|scratch| {
-        let records = batch.records(scratch).map_err(Unreadable::Inflation)?;
+        let records = batch.records(scratch).map_err(Obstacle::Inflation)?;
         for record in records.capped(record_bytes_max) {
-            if let ControlFlow::Break(found) = visit(record.map_err(Unreadable::Record)?) {
+            if let ControlFlow::Break(found) = visit(record.map_err(Obstacle::Record)?) {
                 return Ok(Some(found));
             }
         }

@@ -96,6 +96,12 @@ impl Producers {
         self.entries.iter().map(|(id, entry)| (*id, entry.as_ref()))
     }
 
+    /// Each producer's last data offset, if one is known, and epoch.
+    pub(crate) fn last_records(&self) -> Vec<(ProducerId, Option<Offset>, ProducerEpoch)> {
+        let last = |entry: &ProducerEntry| entry.last_batch().map(|batch| batch.last_offset);
+        self.entries().map(|(id, entry)| (id, last(entry), entry.epoch)).collect()
+    }
+
     pub(crate) fn status(&self) -> Vec<ProducerStatus> {
         self.entries().map(|(id, entry)| entry.status(id)).collect()
     }
