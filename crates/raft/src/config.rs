@@ -88,6 +88,13 @@ impl Timeouts {
     }
 }
 
+/// Followers of a leader that is gone stand within this time, one before the other.
+pub const GONE_SPREAD_MS: u32 = 100;
+/// After an election that nobody won the next is asked for within this time, twice as long each time.
+pub const LOST_SPREAD_MS: u32 = 50;
+/// How often that doubles.
+pub const LOST_DOUBLINGS_MAX: u32 = 4;
+
 /// How long a leader may hold a fetch of ours (Kafka's `MAX_FETCH_WAIT_MS`).
 pub const FETCH_WAIT_MS_MAX: u32 = 500;
 /// What one fetch or snapshot chunk may bring (Kafka's `internal.metadata.max.fetch.size.in.bytes`).

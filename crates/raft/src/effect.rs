@@ -1,6 +1,6 @@
 //! What goes into the machine and what comes out of it.
 
-use types::{LeaderEpoch, Offset};
+use types::{LeaderEpoch, NodeId, Offset};
 
 use crate::control::{ControlRecord, LeaderInfo, SnapshotControl};
 use crate::log_state::SnapshotId;
@@ -25,6 +25,9 @@ pub enum Input {
     Failed {
         correlation: CorrelationId,
     },
+    /// The process of the leader is gone: its connection was closed, and another refused. That is
+    /// told on top of [`Input::Failed`]; who is only slow or cut off is not gone.
+    LeaderGone(NodeId),
     /// The shell of the leader of `epoch` has written records up to `end`.
     Appended {
         epoch: LeaderEpoch,

@@ -10,13 +10,16 @@ use crate::voters::VoterSet;
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
     votes: BTreeMap<NodeId, Option<bool>>,
+    /// Voters that could not be asked when last tried.
+    unreachable: BTreeSet<NodeId>,
 }
 
 impl Tally {
     /// Nobody but `candidate` has voted.
     pub fn of(voters: &VoterSet, candidate: NodeId) -> Self {
         let vote = |id| (id, (id == candidate).then_some(true));
-        Self { votes: voters.ids().into_iter().map(vote).collect() }
+        let votes = voters.ids().into_iter().map(vote).collect();
+        Self { votes, unreachable: BTreeSet::new() }
     }
 
     /// The voter's answer; the first one counts, and strangers do not vote.
@@ -26,6 +29,10 @@ impl Tally {
         }
     }
 
+    pub fn is_unreachable(&mut self, voter: NodeId) {
+        self.unreachable.insert(voter);
+    }
+
     pub fn is_won(&self) -> bool {
         self.count(Some(true)) >= self.majority()
     }
@@ -33,6 +40,12 @@ impl Tally {
     /// Whether no further answer can win it.
     pub fn is_lost(&self) -> bool {
         self.count(Some(true)) + self.count(None) < self.majority()
+    }
+
+    /// Whether it can be won only with voters that cannot be reached.
+    pub fn is_stalled(&self) -> bool {
+        let reachable = self.with(None).filter(|voter| !self.unreachable.contains(voter)).count();
+        self.count(Some(true)) + reachable < self.majority()
     }
 
     pub fn granting(&self) -> BTreeSet<NodeId> {
@@ -92,6 +105,17 @@ mod tests {
             (2 + yes..2 + yes + no).for_each(|id| tally.record(NodeId(id), false));
             assert_eq!((tally.is_won(), tally.is_lost()), (won, lost), "{count} +{yes} -{no}");
         }
+    }
+
+    #[test]
+    fn an_election_stalls_when_those_who_could_decide_it_are_gone() {
+        let mut tally = Tally::of(&voters(3), NodeId(1));
+        tally.is_unreachable(NodeId(3));
+        assert!(!tally.is_stalled());
+        tally.record(NodeId(2), false);
+        assert!(tally.is_stalled() && !tally.is_lost());
+        tally.record(NodeId(3), true);
+        assert!(tally.is_won(), "it came back");
     }
 
     #[test]

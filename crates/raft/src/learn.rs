@@ -2,6 +2,8 @@
 
 use types::{ErrorCode, NodeId, TimestampMs};
 
+use crate::clock::after;
+use crate::config::{GONE_SPREAD_MS, LOST_DOUBLINGS_MAX, LOST_SPREAD_MS};
 use crate::effect::Effects;
 use crate::machine::Raft;
 use crate::message::{CorrelationId, EpochAnswer, LeaderInfo, Reply, VoteAnswer};
@@ -46,6 +48,52 @@ impl Raft {
         let Some(node) = self.connections.complete(correlation) else { return };
         self.connections.back_off(node, now, &self.config.timeouts);
         self.versions_failed(correlation, fx);
+        match &mut self.role {
+            Role::Prospective(prospective) => {
+                prospective.tally.is_unreachable(node);
+                self.lose_pre_vote_if_stalled(now, fx);
+            }
+            Role::Candidate(candidate) => {
+                candidate.tally.is_unreachable(node);
+                self.hurry_if_lost(now);
+            }
+            Role::Unattached(_) | Role::Leader(_) | Role::Follower(_) | Role::Resigned(_) => {}
+        }
+    }
+
+    /// A follower need not wait for a leader whose process is gone. It asks for pre-votes soon; a
+    /// leader that others are served by stays one.
+    pub(crate) fn leader_gone(&mut self, now: TimestampMs, leader: NodeId) {
+        let soon = after(now, self.chance.below(GONE_SPREAD_MS));
+        if let Some(follower) = self.role.as_follower_mut()
+            && follower.leader == leader
+        {
+            follower.fetch_deadline = follower.fetch_deadline.min(soon);
+            follower.is_served = false;
+        }
+    }
+
+    /// Back to the leader, which may be there again; without one there is nobody to go to.
+    fn lose_pre_vote_if_stalled(&mut self, now: TimestampMs, fx: &mut Effects) {
+        if let Role::Prospective(prospective) = &self.role
+            && (prospective.tally.is_lost()
+                || prospective.leader.is_some() && prospective.tally.is_stalled())
+        {
+            self.lose_pre_vote(now, fx);
+        }
+    }
+
+    /// A candidate that cannot win any more asks again before its time is over.
+    fn hurry_if_lost(&mut self, now: TimestampMs) {
+        let Role::Candidate(candidate) = &mut self.role else { return };
+        if candidate.is_hurried || !candidate.tally.is_stalled() {
+            return;
+        }
+        let spread = LOST_SPREAD_MS << self.lost.min(LOST_DOUBLINGS_MAX);
+        let soon = after(now, LOST_SPREAD_MS + self.chance.below(spread));
+        candidate.is_hurried = true;
+        candidate.deadline = candidate.deadline.min(soon);
+        self.lost = self.lost.saturating_add(1);
     }
 
     /// What an answer says of epoch and leader. `Some` where that is all it is good for: whether the
@@ -137,19 +185,18 @@ impl Raft {
         match &mut self.role {
             Role::Prospective(prospective) => {
                 prospective.tally.record(voter, answer.granted);
-                let (is_won, is_lost) = (prospective.tally.is_won(), prospective.tally.is_lost());
-                if is_won {
+                if prospective.tally.is_won() {
                     self.become_candidate(now, fx);
-                } else if is_lost {
-                    self.lose_pre_vote(now, fx);
+                } else {
+                    self.lose_pre_vote_if_stalled(now, fx);
                 }
             }
             Role::Candidate(candidate) => {
                 candidate.tally.record(voter, answer.granted);
-                // who lost waits for the end of its time: others are given theirs
                 if candidate.tally.is_won() {
                     self.become_leader(now, fx);
                 }
+                self.hurry_if_lost(now);
             }
             Role::Unattached(_) | Role::Leader(_) | Role::Follower(_) | Role::Resigned(_) => {}
         }
@@ -196,7 +243,7 @@ impl Raft {
             return is_good;
         }
         let is_done = matches!(answer.error, ErrorCode::None | ErrorCode::UnsupportedVersion);
-        let patience = crate::clock::after(now, self.config.timeouts.fetch_ms);
+        let patience = after(now, self.config.timeouts.fetch_ms);
         if is_done && let Some(follower) = self.role.as_follower_mut() {
             follower.has_told_leader = true;
             follower.fetch_deadline = patience;

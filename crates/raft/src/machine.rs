@@ -44,6 +44,8 @@ pub struct Raft {
     pub(crate) announced: Option<Offset>,
     pub(crate) persisted: Option<QuorumState>,
     told: Option<RoleChange>,
+    /// Elections lost in a row.
+    pub(crate) lost: u32,
     /// Until when a node that stops may hand over.
     pub(crate) shutdown: Option<TimestampMs>,
     is_shut_down: bool,
@@ -80,6 +82,7 @@ impl Raft {
             announced: None,
             persisted: stored.quorum_state.clone(),
             told: None,
+            lost: 0,
             shutdown: None,
             is_shut_down: false,
             deadline: None,
@@ -98,6 +101,7 @@ impl Raft {
             Input::Request { id, request } => self.serve(now, id, request, fx),
             Input::Reply { correlation, reply } => self.learn(now, correlation, reply, fx),
             Input::Failed { correlation } => self.request_failed(now, correlation, fx),
+            Input::LeaderGone(leader) => self.leader_gone(now, leader),
             Input::Appended { epoch, end } => self.appended(now, epoch, end, fx),
             Input::Flushed { end } => self.flushed(now, end, fx),
             Input::SnapshotTaken(snapshot) => self.log.add_snapshot(snapshot),
@@ -277,7 +281,7 @@ impl Raft {
             Some(id) if !endpoints.is_empty() => Role::Follower(self.follower(id, endpoints, now)),
             leader if self.voted == Some(me) && leader.is_none() => {
                 let tally = Tally::of(self.voters(), me.id);
-                Role::Candidate(Candidate { tally, deadline })
+                Role::Candidate(Candidate { tally, deadline, is_hurried: false })
             }
             leader => {
                 let deadline = self.stands().then_some(deadline);

@@ -41,6 +41,8 @@ pub(crate) struct Prospective {
 pub(crate) struct Candidate {
     pub tally: Tally,
     pub deadline: TimestampMs,
+    /// Whether the deadline was brought forward, which is done once.
+    pub is_hurried: bool,
 }
 
 #[derive(Debug)]

@@ -58,7 +58,7 @@ impl Raft {
         let tally = Tally::of(self.voters(), self.config.node);
         let is_won = tally.is_won();
         let deadline = self.election_deadline(now);
-        let role = Role::Candidate(Candidate { tally, deadline });
+        let role = Role::Candidate(Candidate { tally, deadline, is_hurried: false });
         self.enter(role, ErrorCode::NotLeaderOrFollower, fx);
         if is_won {
             self.become_leader(now, fx);
@@ -139,6 +139,9 @@ impl Raft {
     fn enter(&mut self, role: Role, parting: ErrorCode, fx: &mut Effects) {
         let former = std::mem::replace(&mut self.role, role);
         self.connections.reset();
+        if matches!(self.role, Role::Leader(_) | Role::Follower(_)) {
+            self.lost = 0;
+        }
         if !matches!(self.role, Role::Prospective(_) | Role::Resigned(_)) {
             self.persist(fx);
         }

@@ -4,7 +4,7 @@ use types::{ErrorCode, Offset};
 
 use super::disk::{Body, Entry};
 use super::network::{Content, Envelope, NodeIndex};
-use super::world::{Violation, World};
+use super::world::{Violation, World, id};
 use crate::message::{
     FetchReply, FetchSnapshotAnswer, FetchSnapshotReply, Fetched, FetchedRecords, Found,
 };
@@ -98,14 +98,21 @@ impl World {
                     self.network.send(self.now, refused, &mut self.chance);
                     return Ok(());
                 }
-                let id = self.new_request();
-                self.nodes[to].waiting.insert(id, (from, correlation, life));
+                let request_id = self.new_request();
+                self.nodes[to].waiting.insert(request_id, (from, correlation, life));
                 self.nodes[to].heard = self.now;
-                self.checks.asked(id, &request);
-                self.step(to, Input::Request { id, request })
+                self.checks.asked(request_id, &request);
+                self.step(to, Input::Request { id: request_id, request })
             }
             Content::Reply(..) if self.nodes[to].life != life => Ok(()),
-            Content::Reply(None, _) => self.step(to, Input::Failed { correlation }),
+            Content::Reply(None, _) => {
+                self.step(to, Input::Failed { correlation })?;
+                // refused by who is still down: its process is gone
+                if self.story.tells_gone && self.nodes[from].raft.is_none() {
+                    return self.step(to, Input::LeaderGone(id(from)));
+                }
+                Ok(())
+            }
             Content::Reply(Some(reply), bytes) => {
                 self.nodes[to].bytes = bytes;
                 self.step(to, Input::Reply { correlation, reply })

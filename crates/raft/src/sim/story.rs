@@ -17,6 +17,8 @@ pub struct Story {
     pub auto_join: bool,
     pub weather: Weather,
     pub syncs_at_once: bool,
+    /// Whether shells notice that a leader's process is gone.
+    pub tells_gone: bool,
     pub faults_ms: i64,
     pub peace_ms: i64,
     /// A crash between two effects, in one of so many.
@@ -122,6 +124,7 @@ impl Story {
             auto_join: chance.below(6) == 0,
             weather: rough,
             syncs_at_once: chance.below(2) == 0,
+            tells_gone: chance.below(2) == 0,
             faults_ms: 20_000,
             peace_ms: 40_000,
             crash_one_in: [0, 2_000, 400][chance.below(3) as usize],

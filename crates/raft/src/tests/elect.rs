@@ -3,8 +3,7 @@
 use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 
 use super::node::{
-    Node, config, elected, endpoints, fetch, formatted, high_watermark, key, lead, sent,
-    vote_answer,
+    Node, config, endpoints, fetch, formatted, high_watermark, key, lead, sent, vote_answer,
 };
 use crate::message::{BeginQuorumEpochRequest, EndQuorumEpochRequest, VoteRequest};
 use crate::{Answer, Effect, Input, LogEnd, QuorumState, Reply, Request, RoleKind, Stored};
@@ -193,16 +192,47 @@ fn a_voter_that_knows_no_pre_votes_is_not_asked_for_them_twice() {
 }
 
 #[test]
-fn a_candidate_that_lost_waits_for_the_end_of_its_time() {
+fn a_candidate_that_lost_asks_again_soon() {
     let (mut node, _) = Node::open(config(1, &[]), formatted(&VOTERS));
-    let effects = elected(&mut node, RoleKind::Candidate);
-    for (_, correlation, _) in sent(&effects) {
-        let effects = node.reply(correlation, vote_answer(1, false));
-        assert!(sent(&effects).is_empty());
+    let mut asks = node.wait_for(RoleKind::Prospective);
+    for (lost, wait_ms_max) in [(0, 100), (1, 150), (2, 250), (3, 450), (4, 850)] {
+        let epoch = node.raft.epoch().0;
+        let effects = node.reply(sent(&asks)[0].1, vote_answer(epoch, true));
+        let (start, epoch) = (node.now, node.raft.epoch());
+        for (_, correlation, _) in sent(&effects) {
+            let effects = node.reply(correlation, vote_answer(epoch.0, false));
+            assert!(sent(&effects).is_empty());
+        }
+        assert_eq!(node.raft.role(), RoleKind::Candidate);
+        asks = node.wait_for(RoleKind::Prospective);
+        assert_eq!(node.raft.epoch(), epoch, "no epoch is taken before it is asked for");
+        assert!(node.now.0 - start.0 <= wait_ms_max, "lost {lost} before");
     }
-    assert_eq!(node.raft.role(), RoleKind::Candidate);
-    node.wait();
-    assert_eq!((node.raft.role(), node.raft.epoch()), (RoleKind::Prospective, LeaderEpoch(1)));
+}
+
+#[test]
+fn who_follows_a_leader_that_is_gone_does_not_wait_for_it() {
+    let follower = || {
+        let (mut node, _) = Node::open(config(1, &[]), stored_as(5, Some(2), None));
+        served(&mut node);
+        node
+    };
+    let mut node = follower();
+    node.step(Input::LeaderGone(NodeId(3)));
+    assert!(!is_granted(&mut node, vote(3, 5, (0, 0), true)), "another node's end is no news");
+    node.step(Input::LeaderGone(NodeId(2)));
+    assert!(is_granted(&mut node, vote(3, 5, (0, 0), true)));
+    let start = node.now;
+    let effects = node.wait_for(RoleKind::Prospective);
+    assert!(node.now.0 - start.0 <= 100);
+    // the other voter is served by the leader: it was only our connection that was refused
+    for (to, correlation, _) in sent(&effects) {
+        match to.id {
+            NodeId(2) => node.step(Input::Failed { correlation }),
+            _ => node.reply(correlation, vote_answer(5, false)),
+        };
+    }
+    assert_eq!((node.raft.role(), node.raft.epoch()), (RoleKind::Follower, LeaderEpoch(5)));
 }
 
 #[test]
