@@ -88,10 +88,13 @@ impl Timeouts {
     }
 }
 
-/// Followers of a leader that is gone stand within this time, one before the other.
+/// Followers of a leader that is gone stand within this time, one before the other: a few round trips,
+/// so that the first has won before the second asks.
 pub const GONE_SPREAD_MS: u32 = 100;
-/// After an election that nobody won the next is asked for within this time, twice as long each time.
-pub const LOST_SPREAD_MS: u32 = 50;
+/// After an election that nobody won, the least time before the next is asked for.
+pub const LOST_PAUSE_MS: u32 = 20;
+/// And how far candidates spread behind it; twice as far each time.
+pub const LOST_SPREAD_MS: u32 = 100;
 /// How often that doubles.
 pub const LOST_DOUBLINGS_MAX: u32 = 4;
 

@@ -3,7 +3,7 @@
 use types::{ErrorCode, NodeId, TimestampMs};
 
 use crate::clock::after;
-use crate::config::{GONE_SPREAD_MS, LOST_DOUBLINGS_MAX, LOST_SPREAD_MS};
+use crate::config::{GONE_SPREAD_MS, LOST_DOUBLINGS_MAX, LOST_PAUSE_MS, LOST_SPREAD_MS};
 use crate::effect::Effects;
 use crate::machine::Raft;
 use crate::message::{CorrelationId, EpochAnswer, LeaderInfo, Reply, VoteAnswer};
@@ -90,7 +90,7 @@ impl Raft {
             return;
         }
         let spread = LOST_SPREAD_MS << self.lost.min(LOST_DOUBLINGS_MAX);
-        let soon = after(now, LOST_SPREAD_MS + self.chance.below(spread));
+        let soon = after(now, LOST_PAUSE_MS + self.chance.below(spread));
         candidate.is_hurried = true;
         candidate.deadline = candidate.deadline.min(soon);
         self.lost = self.lost.saturating_add(1);

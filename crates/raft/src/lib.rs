@@ -66,7 +66,9 @@
 //!
 //! A leader and a follower that hear what cannot be true (another leader of the same epoch) refuse or
 //! ignore it, where Kafka stops the process. A follower whose leader resigns no longer refuses pre-votes, so
-//! that the first successor is elected at once. A node that knows nothing new is asked again after the
+//! that the first successor is elected at once. A follower that is told that its leader's process is gone
+//! ([`Input::LeaderGone`]) asks for pre-votes within a tenth of a second, not after the fetch timeout, and a
+//! candidate that lost asks again before its election timeout is over. A node that knows nothing new is asked again after the
 //! retry backoff, not at once.
 //!
 //! A voter whose removal is not committed goes on standing for election. In Kafka it does not, and a quorum

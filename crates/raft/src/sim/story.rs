@@ -111,6 +111,22 @@ impl Story {
         Self::with(acts, chance)
     }
 
+    /// Nothing fails by itself.
+    pub fn calm(voters: usize, chance: &mut Chance) -> Self {
+        let story = Self::with(EVERYTHING, chance);
+        Self {
+            voters,
+            observers: 1,
+            is_static: false,
+            auto_join: false,
+            weather: FAIR,
+            tells_gone: true,
+            crash_one_in: 0,
+            next_act: None,
+            ..story
+        }
+    }
+
     fn with(acts: &'static [(u32, Act)], chance: &mut Chance) -> Self {
         let rough = Weather {
             lost: [0, 10, 100][chance.below(3) as usize],
@@ -309,7 +325,7 @@ impl World {
         self.chance.below(count) as usize
     }
 
-    fn some_leader(&mut self) -> Option<NodeIndex> {
+    pub fn some_leader(&mut self) -> Option<NodeIndex> {
         let leads = |index: &NodeIndex| {
             let raft = self.nodes[*index].raft.as_ref();
             raft.is_some_and(|raft| raft.role() == RoleKind::Leader)

@@ -75,6 +75,29 @@ fn a_seed_gives_the_same_history_twice() {
     assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "seeds differ");
 }
 
+/// From the end of a leader's process to the next leader, over links of up to 20 ms.
+#[test]
+fn a_leader_that_dies_is_replaced_in_half_a_second() {
+    const REPLACED_MS_MAX: i64 = 500;
+    for (voters, seeds) in [(3, 1..150), (5, 1..150)] {
+        let gap = |seed: u64| {
+            let mut world = World::calm(seed, voters);
+            world.start_all()?;
+            let (leader, _) = world.run_to_leader()?;
+            world.run_until(world.now + 3_000 + i64::try_from(seed).unwrap_or(0))?;
+            let end = world.now;
+            world.crash(leader);
+            world.run_to_leader().map(|(_, next)| next - end)
+        };
+        let gaps: Result<Vec<i64>, _> = seeds.map(gap).collect();
+        let mut gaps = gaps.expect("every history holds");
+        gaps.sort_unstable();
+        let (middle, worst) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
+        println!("{voters} voters: {middle} ms, at most {worst} ms");
+        assert!(worst <= REPLACED_MS_MAX, "{voters} voters: {gaps:?}");
+    }
+}
+
 #[test]
 fn every_broken_rule_is_noticed() {
     let noticed = |rule: Broken| {

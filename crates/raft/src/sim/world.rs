@@ -6,7 +6,7 @@ use types::{NodeId, TimestampMs, Uuid};
 
 use super::check::Checks;
 use super::disk::{Disk, Entry};
-use super::network::{Network, NodeIndex};
+use super::network::{Content, Envelope, Network, NodeIndex};
 use super::story::Story;
 use crate::broken::Broken;
 use crate::chance::Chance;
@@ -59,6 +59,17 @@ impl World {
     pub fn new(seed: u64, broken: Option<Broken>) -> Self {
         let mut chance = Chance::new(seed);
         let story = Story::of(&mut chance);
+        Self::with(story, chance, broken)
+    }
+
+    /// Some voters among whom nothing fails, but for what the test does.
+    pub fn calm(seed: u64, voters: usize) -> Self {
+        let mut chance = Chance::new(seed);
+        let story = Story::calm(voters, &mut chance);
+        Self::with(story, chance, None)
+    }
+
+    fn with(story: Story, mut chance: Chance, broken: Option<Broken>) -> Self {
         let all = story.voters + story.observers;
         let voters: VoterSet = (0..story.voters).map(|i| voter(i, story.is_static)).collect();
         let nodes = (0..all).map(|i| node(i, all, &story, &voters, &mut chance)).collect();
@@ -83,9 +94,7 @@ impl World {
 
     /// The whole history: faults, then a time of peace in which the cluster must recover.
     pub fn run(&mut self) -> Result<(), Violation> {
-        for node in 0..self.nodes.len() {
-            self.start(node)?;
-        }
+        self.start_all()?;
         let end_of_faults = self.now + self.story.faults_ms;
         self.run_until(end_of_faults)?;
         self.heal()?;
@@ -96,7 +105,22 @@ impl World {
         self.checks.recovered(&self.nodes).map_err(|text| self.at(text))
     }
 
-    fn run_until(&mut self, end: i64) -> Result<(), Violation> {
+    pub fn start_all(&mut self) -> Result<(), Violation> {
+        (0..self.nodes.len()).try_for_each(|node| self.start(node))
+    }
+
+    /// Goes on until some node leads; when that was.
+    pub fn run_to_leader(&mut self) -> Result<(NodeIndex, i64), Violation> {
+        for _ in 0..60_000 {
+            if let Some(leader) = self.some_leader() {
+                return Ok((leader, self.now));
+            }
+            self.run_until(self.now + 1)?;
+        }
+        Err(self.at("nobody leads".to_owned()))
+    }
+
+    pub fn run_until(&mut self, end: i64) -> Result<(), Violation> {
         let (mut moment, mut steps) = (self.now, 0);
         while let Some(next) = self.next_at().filter(|at| *at < end) {
             self.now = self.now.max(next);
@@ -163,8 +187,14 @@ impl World {
         let node = &mut self.nodes[index];
         node.raft = None;
         node.flush_at = None;
-        node.waiting.clear();
+        let waiting = std::mem::take(&mut node.waiting);
         node.disk.crash(&mut self.chance);
+        // a process that ends closes its connections; a machine that does takes them with it
+        for (to, correlation, life) in waiting.into_values().filter(|_| self.story.tells_gone) {
+            let content = Content::Reply(None, Vec::new());
+            let closed = Envelope { from: index, to, life, correlation, content };
+            self.network.send(self.now, closed, &mut self.chance);
+        }
     }
 
     /// A node comes back with an empty disk, which is another replica than the one before (KIP-853).

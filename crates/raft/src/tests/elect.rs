@@ -195,7 +195,7 @@ fn a_voter_that_knows_no_pre_votes_is_not_asked_for_them_twice() {
 fn a_candidate_that_lost_asks_again_soon() {
     let (mut node, _) = Node::open(config(1, &[]), formatted(&VOTERS));
     let mut asks = node.wait_for(RoleKind::Prospective);
-    for (lost, wait_ms_max) in [(0, 100), (1, 150), (2, 250), (3, 450), (4, 850)] {
+    for (lost, wait_ms_max) in [(0, 120), (1, 220), (2, 420), (3, 820), (4, 1_620)] {
         let epoch = node.raft.epoch().0;
         let effects = node.reply(sent(&asks)[0].1, vote_answer(epoch, true));
         let (start, epoch) = (node.now, node.raft.epoch());
