@@ -56,6 +56,7 @@ struct Beside {
     settings: Settings,
     /// Everything before it is in the image.
     next: i64,
+    bytes_read: usize,
     dice: Seeded,
     incarnation: u8,
 }
@@ -88,7 +89,107 @@ fn decisions_are_those_of_kafkas_controller() {
     }
 }
 
+/// Resource type, resource, key, and values to set, append and subtract.
+const CONFIGS: &[(i8, &str, &str, &[&str])] = &[
+    (TOPIC, "a", "cleanup.policy", &["", "delete", "compact,delete", "compact,compact", "Delete"]),
+    (TOPIC, "a", "cleanup.policy", &["none", " compact , delete ", "delete,,compact", ","]),
+    (TOPIC, "a", "retention.ms", &["-1", "-2", "abc", " 5 ", "", "9223372036854775808"]),
+    (TOPIC, "a", "retention.bytes", &["-1", "-2", "0", "1e3", "+7"]),
+    (TOPIC, "a", "min.insync.replicas", &["0", "1", "-1", "2147483648", "3"]),
+    (TOPIC, "a", "compression.type", &["zstd", "ZSTD", "producer", "none", "bad"]),
+    (TOPIC, "a", "compression.gzip.level", &["-1", "0", "1", "9", "10"]),
+    (TOPIC, "a", "compression.lz4.level", &["0", "1", "17", "18"]),
+    (TOPIC, "a", "compression.zstd.level", &["-131072", "-131073", "0", "22", "23"]),
+    (TOPIC, "a", "message.timestamp.type", &["CreateTime", "logappendtime", "LogAppendTime"]),
+    (TOPIC, "a", "segment.bytes", &["1", "1048575", "1048576", "2147483647"]),
+    (TOPIC, "a", "segment.ms", &["0", "1"]),
+    (TOPIC, "a", "segment.jitter.ms", &["-1", "0", "1"]),
+    (TOPIC, "a", "max.message.bytes", &["-1", "0"]),
+    (TOPIC, "a", "index.interval.bytes", &["-1", "0"]),
+    (TOPIC, "a", "segment.index.bytes", &["3", "4"]),
+    (TOPIC, "a", "min.cleanable.dirty.ratio", &["0.5", "1.1", "-0.1", "half", "1e-3"]),
+    (TOPIC, "a", "delete.retention.ms", &["-1", "0"]),
+    (TOPIC, "a", "file.delete.delay.ms", &["-1", "0"]),
+    (TOPIC, "a", "flush.messages", &["0", "1"]),
+    (TOPIC, "a", "flush.ms", &["-1", "0"]),
+    (TOPIC, "a", "preallocate", &["true", "TRUE", "yes", " true "]),
+    (TOPIC, "a", "unclean.leader.election.enable", &["true", "maybe"]),
+    (TOPIC, "a", "min.compaction.lag.ms", &["10", "-1"]),
+    (TOPIC, "a", "max.compaction.lag.ms", &["5", "0", "10", "20"]),
+    (TOPIC, "a", "leader.replication.throttled.replicas", &["*", "0:1", "0:1,1:2", "x", "0", ""]),
+    (TOPIC, "a", "message.timestamp.before.max.ms", &["-1", "0"]),
+    (TOPIC, "a", "no.such.key", &["1"]),
+    (TOPIC, "none", "retention.ms", &["1"]),
+    (TOPIC, "", "retention.ms", &["1"]),
+    (BROKER, "", "log.retention.ms", &["1"]),
+    (BROKER, "", "min.insync.replicas", &["2"]),
+    (BROKER, "11", "min.insync.replicas", &["2"]),
+    (BROKER, "11", "some.plugin.key", &["anything"]),
+    (BROKER, "99", "log.retention.ms", &["1"]),
+    (BROKER, "x", "log.retention.ms", &["1"]),
+    (BROKER, "-1", "log.retention.ms", &["1"]),
+    (GROUP, "g", "consumer.session.timeout.ms", &["45000", "1", "60001", "x"]),
+    (GROUP, "g", "consumer.heartbeat.interval.ms", &["5000", "1", "44999"]),
+    (GROUP, "g", "share.auto.offset.reset", &["earliest", "latest", "by_duration:PT1H", "bad"]),
+    (GROUP, "g", "share.isolation.level", &["read_committed", "READ_COMMITTED", "bad"]),
+    (GROUP, "g", "no.such.key", &["1"]),
+    (GROUP, "", "consumer.session.timeout.ms", &["45000"]),
+    (METRICS, "m", "interval.ms", &["100", "99", "3600000", "3600001", "x"]),
+    (METRICS, "m", "metrics", &["", "*", "a.b,c", "a.b,a.b"]),
+    (METRICS, "m", "match", &["", "client_id=x.*", "no=1", "client_id"]),
+    (METRICS, "m", "no.such.key", &["1"]),
+    (METRICS, "", "interval.ms", &["100"]),
+];
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const METRICS: i8 = 16;
+const GROUP: i8 = 32;
+
+#[test]
+fn configs_are_judged_as_by_kafkas_controller() {
+    let Some(mut beside) = Beside::start(0) else { return };
+    beside.register(11);
+    beside.beat(11, false, false);
+    beside.create("a", vec![vec![11]], &[]);
+    for (kind, resource, name, values) in CONFIGS {
+        for value in *values {
+            for operation in [0, 2, 3] {
+                beside.alter_config(*kind, resource, name, operation, Some(value));
+            }
+        }
+        beside.alter_config(*kind, resource, name, 1, None);
+    }
+}
+
 impl Beside {
+    fn alter_config(
+        &mut self,
+        resource_type: i8,
+        resource: &'static str,
+        name: &'static str,
+        config_operation: i8,
+        value: Option<&'static str>,
+    ) {
+        let value = value.map(Into::into);
+        let configs = vec![AlterableConfig { name: name.into(), config_operation, value }];
+        let resource_name = resource.into();
+        let resources = vec![AlterConfigsResource { resource_type, resource_name, configs }];
+        let request = IncrementalAlterConfigsRequest { resources, validate_only: false };
+        let (asked, version) =
+            (format!("{request:?}"), IncrementalAlterConfigsRequest::VERSIONS.max);
+        self.connection.send(&request, version).expect("connected");
+        let theirs = self
+            .connection
+            .receive::<IncrementalAlterConfigsRequest<'_>, _>(version, |reply| {
+                reply.responses[0].error_code
+            })
+            .expect("an answer");
+        let (records, reply) = self.decide(&IncrementalAlterConfigs(request));
+        // what is wrong with a value is said in other words
+        let ours = reply.responses[0].error_code;
+        self.compare(&asked, &records, &ours.to_string(), &theirs.to_string());
+    }
+
     fn start(seed: u64) -> Option<Self> {
         let kafka = Kafka::with(QUIET)?;
         let properties = std::fs::read_to_string(kafka.properties()).expect("its properties");
@@ -102,6 +203,7 @@ impl Beside {
             replay: Replay::from_image(Image::default()),
             settings: Settings { node: NodeId(KAFKA), ..Settings::default() },
             next: 0,
+            bytes_read: 0,
             dice: Seeded::new(seed),
             incarnation: 0,
         };
@@ -121,11 +223,9 @@ impl Beside {
         let folder = self.kafka.data().join("__cluster_metadata-0");
         let bytes = std::fs::read(folder.join("00000000000000000000.log")).expect("its log");
         let mut written = Vec::new();
-        for batch in batches(&bytes).map_while(Result::ok) {
-            let (header, base) = (batch.header(), batch.header().base_offset);
-            if base.0 < self.next {
-                continue;
-            }
+        for batch in batches(&bytes[self.bytes_read..]).map_while(Result::ok) {
+            let header = batch.header();
+            self.bytes_read += header.total_bytes();
             self.next = header.next_offset().0;
             if header.attributes.is_control() {
                 continue;
@@ -291,32 +391,39 @@ impl Beside {
         self.compare(&asked, &records, &format!("{reply:?}"), &theirs);
     }
 
-    /// Ids are random, so that this one is not compared.
     fn create_topic(&mut self) {
         let name = self.pick(&["a", "b", "c"]);
         if self.image().topics().named(name).is_some() {
             return;
         }
-        let assignments = (0..3).map(|partition_index| CreatableReplicaAssignment {
-            partition_index,
-            broker_ids: self.brokers(3),
-        });
-        let assignments = assignments.collect();
+        let lists: Vec<_> = (0..3).map(|_| self.brokers(3)).collect();
         let min_isr = self.pick(&["1", "2", "2", "3"]);
         let unclean = self.pick(&["true", "false", "false"]);
-        let config = |name: &'static str, value: &'static str| CreatableTopicConfig {
-            name: name.into(),
-            value: Some(value.into()),
+        let configs =
+            [("min.insync.replicas", min_isr), ("unclean.leader.election.enable", unclean)];
+        self.create(name, lists, &configs);
+    }
+
+    /// Ids are random, so that this one is not compared.
+    fn create(
+        &mut self,
+        name: &'static str,
+        lists: Vec<Vec<i32>>,
+        configs: &[(&'static str, &'static str)],
+    ) {
+        let assignments = (0..).zip(lists).map(|(partition_index, broker_ids)| {
+            CreatableReplicaAssignment { partition_index, broker_ids }
+        });
+        let config = |(name, value): &(&'static str, &'static str)| CreatableTopicConfig {
+            name: (*name).into(),
+            value: Some((*value).into()),
         };
         let topic = CreatableTopic {
             name: name.into(),
             num_partitions: -1,
             replication_factor: -1,
-            assignments,
-            configs: vec![
-                config("min.insync.replicas", min_isr),
-                config("unclean.leader.election.enable", unclean),
-            ],
+            assignments: assignments.collect(),
+            configs: configs.iter().map(config).collect(),
         };
         let request =
             CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
@@ -357,15 +464,9 @@ impl Beside {
 
     fn configure(&mut self) {
         let value = self.pick(&[None, Some("1"), Some("2"), Some("3")]);
-        let configs = vec![AlterableConfig {
-            name: "min.insync.replicas".into(),
-            config_operation: i8::from(value.is_none()),
-            value: value.map(Into::into),
-        }];
-        let resource_name = self.pick(&["a", "b", "c"]).into();
-        let resources = vec![AlterConfigsResource { resource_type: 2, resource_name, configs }];
-        let request = IncrementalAlterConfigsRequest { resources, validate_only: false };
-        hold!(self, IncrementalAlterConfigsRequest<'_>, request, IncrementalAlterConfigs);
+        let resource = self.pick(&["a", "b", "c"]);
+        let operation = i8::from(value.is_none());
+        self.alter_config(TOPIC, resource, "min.insync.replicas", operation, value);
     }
 
     fn alter_partition(&mut self) {

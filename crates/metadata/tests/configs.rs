@@ -18,6 +18,7 @@ const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
 const TOPIC: i8 = 2;
+const METRICS: i8 = 16;
 const BROKER: i8 = 4;
 const GROUP: i8 = 32;
 
@@ -79,6 +80,16 @@ fn lists_are_appended_to_and_subtracted_from() {
     assert_eq!(policy(&mut cluster, APPEND, "compact").as_deref(), Some("delete,compact"));
     assert_eq!(policy(&mut cluster, SUBTRACT, "delete").as_deref(), Some("compact"));
     assert_eq!(policy(&mut cluster, SET, "delete").as_deref(), Some("delete"));
+    // what is there is left as it was written
+    assert_eq!(policy(&mut cluster, SET, "compact, delete").as_deref(), Some("compact, delete"));
+    assert_eq!(policy(&mut cluster, APPEND, "compact,,").as_deref(), Some("compact, delete"));
+    let append = |cluster: &mut Cluster, kind, name, key, text| {
+        change(cluster, kind, name, &[(key, APPEND, Some(text))]).0
+    };
+    let between = append(&mut cluster, TOPIC, "t", "cleanup.policy", "delete,,compact");
+    assert_eq!(between, ErrorCode::InvalidConfig, "an empty item in between");
+    let metrics = append(&mut cluster, METRICS, "m", "metrics", "a.b");
+    assert_eq!(metrics, ErrorCode::InvalidConfig, "these lists are set whole");
 }
 
 #[test]
@@ -161,6 +172,7 @@ fn with_eligible_leaders_the_least_isr_belongs_to_the_cluster() {
     use ErrorCode as E;
     let key = "min.insync.replicas";
     check(BROKER, "1", &[(key, SET, Some("2"))], E::InvalidConfig, "Broker-level");
+    check(BROKER, "1", &[(key, DELETE, None)], E::InvalidConfig, "Broker-level");
     check(BROKER, "", &[(key, DELETE, None)], E::InvalidConfig, "Cluster-level");
     check(BROKER, "", &[(key, SET, Some("2"))], E::None, "");
     check(TOPIC, "t", &[(key, SET, Some("2"))], E::None, "");

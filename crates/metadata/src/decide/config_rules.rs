@@ -87,7 +87,7 @@ impl Controller<'_> {
         }
         let refuse = |message: &'static str| Err(Refusal::new(ErrorCode::InvalidConfig, message));
         match (resource.name.is_empty(), value) {
-            (false, Some(_)) => {
+            (false, _) => {
                 refuse("Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
             }
             (true, None) => {

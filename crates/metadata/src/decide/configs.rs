@@ -133,13 +133,13 @@ impl Controller<'_> {
             APPEND | SUBTRACT => {
                 let mut items = self.list_value(resource, change)?;
                 if change.config_operation == APPEND {
-                    for item in list_items(given) {
+                    for item in given_items(given) {
                         if !items.iter().any(|present| present == item) {
                             items.push(item.to_owned());
                         }
                     }
                 } else {
-                    items.retain(|present| !list_items(given).any(|item| item == present));
+                    items.retain(|present| !given_items(given).contains(&present.as_str()));
                 }
                 Ok(Some(items.join(",")))
             }
@@ -157,14 +157,16 @@ impl Controller<'_> {
         change: &AlterableConfig<'_>,
     ) -> Result<Vec<String>, Refusal> {
         let name = &*change.name;
-        let key = key_of(resource.kind, name).filter(|key| key.kind == Kind::List);
+        // the lists of metrics subscriptions can only be set whole
+        let has_lists = resource.kind != ResourceKind::ClientMetrics;
+        let key = key_of(resource.kind, name).filter(|key| has_lists && key.kind == Kind::List);
         let key = key.ok_or_else(|| {
             let verb = if change.config_operation == APPEND { "APPEND" } else { "SUBTRACT" };
             let message = format!("Can't {verb} to key {name} because its type is not LIST.");
             Refusal::new(ErrorCode::InvalidConfig, message)
         })?;
         match self.image.configs().value(resource, name) {
-            Some(value) => Ok(list_items(value).map(str::to_owned).collect()),
+            Some(value) => Ok(present_items(value).map(str::to_owned).collect()),
             None => match key.default_value() {
                 ConfigValue::List(items) => Ok(items),
                 _ => Ok(Vec::new()),
@@ -253,8 +255,19 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
-fn list_items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+/// The items of a value as it is set, blanks and all: appending what is there changes nothing.
+fn present_items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|item| !item.is_empty())
+}
+
+/// The items to append or to subtract, as Java splits them: without the empty ones at the end. An
+/// empty one in between makes a list that is refused.
+fn given_items(text: &str) -> Vec<&str> {
+    let mut items: Vec<&str> = text.split(',').collect();
+    while items.len() > 1 && items.last().is_some_and(|item| item.is_empty()) {
+        items.pop();
+    }
+    items
 }
 
 fn repeated<'a>(resources: impl Iterator<Item = (i8, &'a str)>) -> BTreeSet<(i8, &'a str)> {
