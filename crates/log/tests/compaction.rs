@@ -5,10 +5,13 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use common::*;
 use log::{
-    Compaction, Log, LogConfig, LogError, MemDisk, OffsetMap, Opening, Origin, Outage, Survival,
+    Compaction, Disk, Log, LogConfig, LogError, MemDisk, OffsetMap, Opening, Origin, Outage,
+    RealDisk, Survival,
 };
 use record::{BatchBuilder, Codec, Compression, Producer, Scratch, ValidBatch, batches};
 use types::{LeaderEpoch, Offset, TimestampMs};
@@ -62,8 +65,8 @@ fn rows(log: &mut Log<MemDisk>) -> Vec<Row> {
 }
 
 /// Cleans until nothing is due; tells up to where the log is clean.
-fn clean_up(
-    log: &mut Log<MemDisk>,
+fn clean_up<D: Disk>(
+    log: &mut Log<D>,
     cleaned_to: Offset,
     keys_max: usize,
     now: i64,
@@ -192,25 +195,29 @@ fn what_is_young_or_undecided_is_left_alone() {
     );
 }
 
-/// Committed and aborted transactions over the same keys; behind them enough to close the segments.
-fn transactional_log() -> (Folder<MemDisk>, Log<MemDisk>) {
-    let folder = Folder::in_memory();
-    let mut log = folder.open(config(), clean());
+/// Committed and aborted transactions over the same keys, and a producer whose last batch is
+/// superseded; behind them enough to close the segments.
+fn write_transactions<D: Disk>(log: &mut Log<D>) {
     for i in 0..12_i32 {
         let value = Some(u8::try_from(i).unwrap());
         let records = [(1, value), (u8::try_from(10 + i).unwrap(), value)];
         let batch = keyed(&records, 100, Compression::None, transactional(7, 0, 2 * i));
-        append(&mut log, &batch).unwrap();
+        append(log, &batch).unwrap();
         let marker = marker(7, 0, i % 3 != 0, 1);
         log.append(&marker, Origin::Coordinator, EPOCH, TimestampMs(0)).unwrap();
     }
-    // the last batch of a producer, of which no record will be left
-    append(&mut log, &keyed(&[(99, Some(0))], 200, Compression::None, producer(8, 0, 5))).unwrap();
-    fill(&mut log);
+    append(log, &keyed(&[(99, Some(0))], 200, Compression::None, producer(8, 0, 5))).unwrap();
+    fill(log);
+}
+
+fn transactional_log() -> (Folder<MemDisk>, Log<MemDisk>) {
+    let folder = Folder::in_memory();
+    let mut log = folder.open(config(), clean());
+    write_transactions(&mut log);
     (folder, log)
 }
 
-fn fill(log: &mut Log<MemDisk>) {
+fn fill<D: Disk>(log: &mut Log<D>) {
     for _ in 0..30 {
         append(log, &keyed(&[(99, Some(1))], 200, Compression::None, NOBODY)).unwrap();
     }
@@ -322,4 +329,54 @@ fn rows_before_last(log: &mut Log<MemDisk>) -> Vec<Row> {
 fn check_between(left: &[Row], before: &[Row], after: &[Row], context: &str) {
     assert!(left.iter().all(|row| before.contains(row)), "{context}: nothing is made up");
     assert!(after.iter().all(|row| left.contains(row)), "{context}: what stays is there");
+}
+
+/// Tombstones, superseded records inside of batches and whole batches of them, transactions.
+fn write_source<D: Disk>(log: &mut Log<D>) {
+    for i in 0..60_u8 {
+        let value = |key: u8| if (i + key).is_multiple_of(5) { None } else { Some(i) };
+        let records: Vec<_> = (0..3).map(|n| (i.wrapping_mul(7) % 11 + n, value(n))).collect();
+        let timestamp = 1_000 + i64::from(i) * 37 % 101;
+        append(log, &keyed(&records, timestamp, Compression::None, NOBODY)).unwrap();
+    }
+    write_transactions(log);
+    append(log, &keyed(&[(1, None), (50, None)], 300, Compression::None, NOBODY)).unwrap();
+    fill(log);
+}
+
+/// The files of all segments.
+fn segment_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if [".log", ".index", ".timeindex", ".txnindex"].iter().any(|end| name.ends_with(end)) {
+            files.insert(name, fs::read(entry.path()).unwrap());
+        }
+    }
+    files
+}
+
+/// `golden/compacted-N` is what the `Cleaner` of Apache Kafka 4.4.0 made of the same log in N rounds,
+/// each from the first offset on, with the high watermark at the log's end and at the same times;
+/// `internal.segment.bytes` is 2000, `index.interval.bytes` 100 and `delete.retention.ms` 1000.
+#[test]
+fn kafkas_cleaner_makes_the_same_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Folder::on(RealDisk, &folder.path().join("compacted-0"));
+    let mut log = home.open(config(), clean());
+    write_source(&mut log);
+    for (round, now) in [(1, 5_000), (2, 5_500), (3, 7_000)] {
+        clean_up(&mut log, Offset(0), 1_000, now).unwrap();
+        let mut ours = segment_files(&home.path);
+        let active = ours.last_key_value().unwrap().0[..20].to_owned();
+        ours.retain(|name, _| !name.starts_with(&active));
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let golden = golden.join(format!("tests/golden/compacted-{round}"));
+        let theirs: BTreeMap<String, Vec<u8>> = segment_files(&golden);
+        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+        for (name, bytes) in &theirs {
+            assert_eq!(&ours[name], bytes, "{name} after round {round}");
+        }
+    }
 }

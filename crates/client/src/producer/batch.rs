@@ -300,9 +300,8 @@ mod tests {
                     }
                 });
             }
-            let expected = (0..count).map(|i| {
-                (5 - i, (i != 1).then(|| vec![b'0' + u8::try_from(i).expect("a digit")]))
-            });
+            let expected = (0..count)
+                .map(|i| (5 - i, (i != 1).then(|| vec![b'0' + u8::try_from(i).expect("a digit")])));
             assert_eq!(seen, expected.collect::<Vec<_>>());
             assert_eq!(count > 2, back.split().is_ok());
         }

@@ -79,10 +79,7 @@ pub(super) fn verdict(
         let what = format!("no answer for {topic}-{partition} in a produce response");
         return Verdict { outcome: Err(Error::protocol(what)), hint: None };
     };
-    Verdict {
-        outcome: read(answer),
-        hint: read_hint(response, answer),
-    }
+    Verdict { outcome: read(answer), hint: read_hint(response, answer) }
 }
 
 fn read(answer: &PartitionProduceResponse<'_>) -> Result<BatchAck> {

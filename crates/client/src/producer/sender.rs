@@ -174,9 +174,7 @@ impl Sender {
             let Departure { topic, partition, .. } = &departure;
             let verdict = match &decoded {
                 Ok(response) => request::verdict(response, &metadata, topic, *partition),
-                Err(error) => {
-                    Verdict { outcome: Err(error.clone()), hint: None }
-                }
+                Err(error) => Verdict { outcome: Err(error.clone()), hint: None },
             };
             self.settle(departure, verdict);
         }
@@ -333,10 +331,8 @@ fn is_too_large(error: &Error) -> bool {
 /// Decides by the error, and by what the broker must have accepted before. A broker that lost track
 /// has not written the batch: under the next epoch it may, and nothing comes twice (KIP-360).
 fn turn(error: &Error, number: Option<Number>, sequences: Option<&Sequences>) -> Turn {
-    let lost_track = matches!(
-        error.code(),
-        ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId
-    );
+    let lost_track =
+        matches!(error.code(), ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId);
     match (number, sequences) {
         // an earlier batch was refused first: this one only has to wait for it
         (Some(number), Some(sequences)) if lost_track && !sequences.is_next(number) => Turn::Again,

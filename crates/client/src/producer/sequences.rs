@@ -45,11 +45,7 @@ pub(crate) struct Sequences {
 
 impl Default for Sequences {
     fn default() -> Self {
-        Self {
-            identity: Identity::NONE,
-            next: Sequence(0),
-            expected: Sequence(0),
-        }
+        Self { identity: Identity::NONE, next: Sequence(0), expected: Sequence(0) }
     }
 }
 
