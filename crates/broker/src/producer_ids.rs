@@ -28,7 +28,8 @@ impl ProducerIds {
             return Ok(ProducerId(id));
         }
         let epoch = controller.broker_epoch().ok_or(Unavailable)?;
-        let reply = controller.submit(AllocateProducerIds { broker: self.node, epoch }).await?;
+        let reply =
+            controller.submit_aside(AllocateProducerIds { broker: self.node, epoch }).await?;
         if reply.error_code != 0 {
             return Err(Unavailable);
         }

@@ -13,6 +13,7 @@ pub struct Klamm {
     folder: tempfile::TempDir,
     data: PathBuf,
     port: u16,
+    controller_port: u16,
 }
 
 impl Klamm {
@@ -57,7 +58,7 @@ impl Klamm {
             data.display()
         );
         std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
-        let mut klamm = Self { server: None, folder, data, port };
+        let mut klamm = Self { server: None, folder, data, port, controller_port };
         klamm.restart();
         klamm
     }
@@ -116,6 +117,12 @@ impl Klamm {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port of the controller's listener.
+    #[must_use]
+    pub fn controller_port(&self) -> u16 {
+        self.controller_port
     }
 
     /// Its `log.dirs`.

@@ -8,6 +8,7 @@ pub mod folders;
 pub mod java;
 pub mod kafka;
 pub mod klamm;
+pub mod nodes;
 pub mod process;
 pub mod raw;
 pub mod runtimes;
@@ -16,3 +17,4 @@ pub mod wait;
 
 pub use kafka::Kafka;
 pub use klamm::Klamm;
+pub use nodes::{Node, Product};

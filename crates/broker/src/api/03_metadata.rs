@@ -121,7 +121,7 @@ async fn create_missing(
     };
     let topics = missing.iter().map(topic).collect();
     let command = CreateTopics(CreateTopicsRequest { topics, ..Default::default() });
-    let Ok(reply) = context.node.controller.submit(command).await else {
+    let Ok(reply) = context.node.controller.submit_aside(command).await else {
         let code = ErrorCode::LeaderNotAvailable;
         return missing.into_iter().map(|name| (name.to_owned(), code)).collect();
     };

@@ -9,6 +9,9 @@ use types::BrokerEpoch;
 use super::remote::{Forwarded, RemoteController, Stage};
 use super::{Controller, Unavailable};
 
+/// So long a client is kept waiting for what it has not asked for.
+const ASIDE_MAX: Duration = Duration::from_secs(1);
+
 /// The seam between handlers and the metadata: where it is decided is not their concern.
 #[derive(Debug)]
 pub(crate) enum Authority {
@@ -50,6 +53,24 @@ impl Authority {
         match self {
             Self::Here(controller) => controller.submit(command).await,
             Self::Elsewhere(controller) => controller.submit(command).await,
+        }
+    }
+
+    /// As [`Self::submit`], for what a client has not asked for but needs on the way: it is told to
+    /// come again rather than kept waiting for a controller that is away.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn submit_aside<C: Forwarded>(
+        &self,
+        command: C,
+    ) -> Result<C::Reply, Unavailable> {
+        match self {
+            Self::Here(controller) => controller.submit(command).await,
+            Self::Elsewhere(controller) => {
+                let reply = tokio::time::timeout(ASIDE_MAX, controller.submit(command)).await;
+                reply.unwrap_or(Err(Unavailable))
+            }
         }
     }
 

@@ -46,7 +46,7 @@ impl Groups {
         };
         let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
         let not_available = ErrorCode::CoordinatorNotAvailable;
-        let response = controller.submit(CreateTopics(request)).await;
+        let response = controller.submit_aside(CreateTopics(request)).await;
         let response = response.map_err(|_| not_available)?;
         match response.topics.first().map(|result| ErrorCode::from_wire(result.error_code)) {
             Some(ErrorCode::None | ErrorCode::TopicAlreadyExists) => Ok(()),
