@@ -15,7 +15,7 @@ enum Connection {
 }
 
 /// The nodes that are busy; every other one may be asked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Connections {
     busy: BTreeMap<NodeId, Connection>,
     next_correlation: u64,
@@ -70,6 +70,13 @@ impl Connections {
     pub fn back_off(&mut self, node: NodeId, now: TimestampMs, timeouts: &Timeouts) {
         let until = after(now, timeouts.retry_backoff_ms);
         self.busy.insert(node, Connection::BackingOff { until });
+    }
+
+    /// Whether an answer is still expected.
+    #[cfg(test)]
+    pub fn expects(&self, correlation: CorrelationId) -> bool {
+        let expected = |busy: &Connection| matches!(busy, Connection::InFlight { correlation: c, .. } if *c == correlation);
+        self.busy.values().any(expected)
     }
 
     /// When the next busy node is free.

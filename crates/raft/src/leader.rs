@@ -25,14 +25,14 @@ pub(crate) struct Progress {
 }
 
 /// A fetch that waits for records or for a higher watermark.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Parked {
     pub id: RequestId,
     pub fetch: FetchRequest,
     pub until: TimestampMs,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Leader {
     local: ReplicaKey,
     /// Where this epoch's first record stands: nothing is committed before a majority has it.

@@ -121,9 +121,10 @@ impl Raft {
             return if error == ErrorCode::None { None } else { Some(is_followed) };
         }
         match error {
-            ErrorCode::BrokerNotAvailable => Some(false),
-            ErrorCode::InvalidVoterKey => Some(true),
-            ErrorCode::InvalidRequest => Some(false),
+            // a node that has another disk than we think, or that refuses us for what we said
+            ErrorCode::BrokerNotAvailable
+            | ErrorCode::InvalidVoterKey
+            | ErrorCode::InvalidRequest => Some(false),
             _ => None,
         }
     }

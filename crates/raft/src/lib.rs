@@ -71,6 +71,9 @@
 //! candidate that lost asks again before its election timeout is over. A node that knows nothing new is asked again after the
 //! retry backoff, not at once.
 //!
+//! A follower refuses pre-votes only while its leader serves it, not for ever after: an observer that a
+//! lost leader had just made a voter is needed for the next election, and does not know yet that it votes.
+//!
 //! A voter whose removal is not committed goes on standing for election. In Kafka it does not, and a quorum
 //! whose leader crashed with the only copy of the record that removes it stays without a leader: who
 //! lacks the record needs the vote of the node that has it. For the same reason a leader that is no

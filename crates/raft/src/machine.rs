@@ -27,7 +27,7 @@ pub struct Stored {
 }
 
 /// One node's part in the quorum. See the crate's page for how a shell drives it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Raft {
     pub(crate) config: Config,
     pub(crate) log: LogState,

@@ -10,7 +10,7 @@ use crate::leader::Leader;
 use crate::log_state::SnapshotId;
 use crate::voters::{Endpoints, ReplicaKey};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Role {
     Unattached(Unattached),
     Prospective(Prospective),
@@ -21,7 +21,7 @@ pub(crate) enum Role {
 }
 
 /// Knows an epoch but no leader whom it can reach.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Unattached {
     pub leader: Option<NodeId>,
     /// `None` for an observer, which never stands for election.
@@ -29,7 +29,7 @@ pub(crate) struct Unattached {
 }
 
 /// Asks whether it would be elected, before it disturbs anyone with a higher epoch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Prospective {
     pub leader: Option<NodeId>,
     pub endpoints: Endpoints,
@@ -37,7 +37,7 @@ pub(crate) struct Prospective {
     pub deadline: TimestampMs,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     pub tally: Tally,
     pub deadline: TimestampMs,
@@ -45,7 +45,7 @@ pub(crate) struct Candidate {
     pub is_hurried: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Follower {
     pub leader: NodeId,
     pub endpoints: Endpoints,
@@ -62,7 +62,7 @@ pub(crate) struct Follower {
 }
 
 /// A snapshot that is being fetched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Download {
     pub snapshot: SnapshotId,
     pub position: u64,
@@ -71,7 +71,7 @@ pub(crate) struct Download {
 }
 
 /// Was the leader of this epoch, and never is again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Resigned {
     pub unacked: BTreeSet<NodeId>,
     pub successors: Vec<ReplicaKey>,

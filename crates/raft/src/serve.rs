@@ -69,7 +69,7 @@ impl Raft {
         if !self.is_addressee(vote.voter) {
             return self.vote_answer(ErrorCode::InvalidVoterKey, false);
         }
-        let granted = self.grants(vote);
+        let granted = self.grants(now, vote);
         if granted
             && !vote.pre_vote
             && matches!(self.role, Role::Unattached(_) | Role::Prospective(_))
@@ -79,7 +79,7 @@ impl Raft {
         self.vote_answer(ErrorCode::None, granted)
     }
 
-    fn grants(&self, vote: &VoteRequest) -> bool {
+    fn grants(&self, now: TimestampMs, vote: &VoteRequest) -> bool {
         let is_up_to_date = self.is_up_to_date(vote.last) || is_broken!(self, LogUpToDate);
         match &self.role {
             Role::Unattached(_) | Role::Prospective(_) if vote.pre_vote => is_up_to_date,
@@ -88,7 +88,11 @@ impl Raft {
                 _ if self.leader_id().is_some() => false,
                 _ => is_up_to_date,
             },
-            Role::Follower(follower) => vote.pre_vote && !follower.is_served && is_up_to_date,
+            // an observer keeps its leader when that is silent, but must not keep others from a new one
+            Role::Follower(follower) => {
+                let is_served = follower.is_served && now < follower.fetch_deadline;
+                vote.pre_vote && !is_served && is_up_to_date
+            }
             Role::Candidate(_) if is_broken!(self, OneVote) => is_up_to_date,
             Role::Candidate(_) | Role::Resigned(_) => vote.pre_vote && is_up_to_date,
             Role::Leader(_) => false,

@@ -6,6 +6,7 @@
 
 mod check;
 mod disk;
+mod explore;
 mod network;
 mod shell;
 mod story;

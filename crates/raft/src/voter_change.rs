@@ -5,7 +5,7 @@ use types::{Offset, TimestampMs};
 use crate::message::{CorrelationId, RequestId};
 use crate::voters::{Endpoints, ReplicaKey};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct VoterChange {
     /// Who waits for the answer; `None` where it was given already.
     pub request: Option<RequestId>,
@@ -13,7 +13,7 @@ pub(crate) struct VoterChange {
     pub step: ChangeStep,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ChangeStep {
     /// The voter-to-be is asked which versions it can run.
     Asking {

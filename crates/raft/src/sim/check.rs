@@ -16,7 +16,7 @@ use crate::{
 /// What a leader may stay without hearing of anyone: check-quorum's time and a pause's.
 const DESERTED_MS_MAX: i64 = 3_000 + 200;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Checks {
     /// Every record that any node was told is committed, by offset.
     pub committed: Vec<Entry>,

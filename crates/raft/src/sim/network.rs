@@ -36,7 +36,7 @@ pub struct Weather {
 
 pub const FAIR: Weather = Weather { lost: 0, twice: 0, slow: 0 };
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Network {
     under_way: BTreeMap<(i64, u64), Envelope>,
     sequence: u64,
@@ -83,6 +83,16 @@ impl Network {
     pub fn hold(&mut self, until: i64, envelope: Envelope) {
         self.sequence += 1;
         self.under_way.insert((until, self.sequence), envelope);
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Envelope> {
+        self.under_way.values()
+    }
+
+    /// Any message, whenever it would have arrived.
+    pub fn take(&mut self, place: usize) -> Option<Envelope> {
+        let key = *self.under_way.keys().nth(place)?;
+        self.under_way.remove(&key)
     }
 
     fn post(&mut self, now: i64, envelope: Envelope, chance: &mut Chance) {

@@ -9,7 +9,7 @@ use crate::chance::Chance;
 use crate::message::AddVoterRequest;
 use crate::{Input, Request, RoleKind};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Story {
     pub voters: usize,
     pub observers: usize,
@@ -112,15 +112,16 @@ impl Story {
     }
 
     /// Nothing fails by itself.
-    pub fn calm(voters: usize, chance: &mut Chance) -> Self {
+    pub fn calm(voters: usize, observers: usize, chance: &mut Chance) -> Self {
         let story = Self::with(EVERYTHING, chance);
         Self {
             voters,
-            observers: 1,
+            observers,
             is_static: false,
             auto_join: false,
             weather: FAIR,
             tells_gone: true,
+            syncs_at_once: true,
             crash_one_in: 0,
             next_act: None,
             ..story
@@ -276,7 +277,7 @@ impl World {
         Ok(())
     }
 
-    fn append(&mut self, index: NodeIndex, count: u32) -> Result<(), Violation> {
+    pub fn append(&mut self, index: NodeIndex, count: u32) -> Result<(), Violation> {
         let Some(raft) = &self.nodes[index].raft else { return Ok(()) };
         let epoch = raft.epoch();
         for _ in 0..count {
@@ -314,7 +315,7 @@ impl World {
         self.step(index, Input::LogCleaned { start, snapshots })
     }
 
-    fn ask_leader(&mut self, request: Request) -> Result<(), Violation> {
+    pub fn ask_leader(&mut self, request: Request) -> Result<(), Violation> {
         let Some(leader) = self.some_leader() else { return Ok(()) };
         let id = self.new_request();
         self.step(leader, Input::Request { id, request })

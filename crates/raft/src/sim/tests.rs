@@ -81,7 +81,7 @@ fn a_leader_that_dies_is_replaced_in_half_a_second() {
     const REPLACED_MS_MAX: i64 = 500;
     for (voters, seeds) in [(3, 1..150), (5, 1..150)] {
         let gap = |seed: u64| {
-            let mut world = World::calm(seed, voters);
+            let mut world = World::calm(seed, voters, 1);
             world.start_all()?;
             let (leader, _) = world.run_to_leader()?;
             world.run_until(world.now + 3_000 + i64::try_from(seed).unwrap_or(0))?;

@@ -20,7 +20,7 @@ pub const LISTENER: &str = "CONTROLLER";
 /// What a rule's breach looks like: text for people, with the time in it.
 pub type Violation = String;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     pub config: Config,
     /// `None` while it is down.
@@ -37,6 +37,7 @@ pub struct Node {
     pub bytes: Vec<Entry>,
 }
 
+#[derive(Clone)]
 pub struct World {
     pub now: i64,
     pub nodes: Vec<Node>,
@@ -63,9 +64,9 @@ impl World {
     }
 
     /// Some voters among whom nothing fails, but for what the test does.
-    pub fn calm(seed: u64, voters: usize) -> Self {
+    pub fn calm(seed: u64, voters: usize, observers: usize) -> Self {
         let mut chance = Chance::new(seed);
-        let story = Story::calm(voters, &mut chance);
+        let story = Story::calm(voters, observers, &mut chance);
         Self::with(story, chance, None)
     }
 
@@ -181,6 +182,13 @@ impl World {
         node.raft = Some(raft);
         self.checks.started(index);
         self.perform(index, effects)
+    }
+
+    /// Breaks a rule in every node, from now on.
+    pub fn set_broken(&mut self, broken: Option<Broken>) {
+        self.broken = broken;
+        let rafts = self.nodes.iter_mut().filter_map(|node| node.raft.as_mut());
+        rafts.for_each(|raft| raft.broken = broken);
     }
 
     pub fn crash(&mut self, index: NodeIndex) {

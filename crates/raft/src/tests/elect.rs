@@ -333,6 +333,21 @@ fn successors_stand_one_after_the_other() {
 }
 
 #[test]
+fn an_observer_that_is_served_no_more_refuses_no_pre_votes() {
+    let (mut node, _) = Node::open(config(9, &[]), stored_as(5, Some(2), None));
+    served(&mut node);
+    let ask = |pre_vote| {
+        let Request::Vote(mut vote) = vote(3, 5, (0, 0), pre_vote) else { unreachable!() };
+        vote.voter = Some(key(9));
+        Request::Vote(vote)
+    };
+    assert!(!is_granted(&mut node, ask(true)));
+    node.now.0 += 2_000;
+    assert!(is_granted(&mut node, ask(true)));
+    assert!(!is_granted(&mut node, ask(false)), "its epoch has a leader");
+}
+
+#[test]
 fn a_voter_with_another_disk_follows_but_says_who_it_is_not() {
     let (mut node, _) = Node::open(config(1, &[]), formatted(&VOTERS));
     let begin = Request::BeginQuorumEpoch(BeginQuorumEpochRequest {
