@@ -108,9 +108,9 @@ impl Consumer {
 
     /// Takes note of what a task found out; what was asked for an older placement is dropped.
     pub(super) fn placed(&mut self, findings: Findings) -> Result<()> {
+        let metadata = self.cluster.metadata();
+        let reset_is_none = self.config.auto_offset_reset == OffsetReset::None;
         for (partition, version, finding) in findings {
-            let reset_is_none = self.config.auto_offset_reset == OffsetReset::None;
-            let metadata = self.cluster.metadata();
             let Some(assigned) = self.positions.get_mut(&partition) else { continue };
             if assigned.version != version {
                 continue;
@@ -126,6 +126,8 @@ impl Consumer {
                 }
                 Err(error) => return Err(error),
             };
+            let leader = metadata.leader(&partition.topic, partition.partition);
+            let leader_epoch = leader.map_or(-1, |(_, epoch)| epoch);
             let placing = match finding {
                 Finding::Committed(Some(position)) => Placing::Placed(position),
                 Finding::Committed(None) if reset_is_none => {
@@ -133,11 +135,13 @@ impl Consumer {
                 }
                 Finding::Committed(None) => Placing::Reset,
                 Finding::Listed(Position { offset: -1, .. }) => Placing::ByTime(LATEST_TIMESTAMP),
-                Finding::Listed(position) => Placing::Placed(position),
+                Finding::Listed(position) => {
+                    assigned.validated_epoch = leader_epoch;
+                    Placing::Placed(position)
+                }
                 Finding::EpochEnd(end) => {
                     let Some(position) = assigned.position() else { continue };
-                    let leader = metadata.leader(&partition.topic, partition.partition);
-                    assigned.validated_epoch = leader.map_or(-1, |(_, epoch)| epoch);
+                    assigned.validated_epoch = leader_epoch;
                     match validated(position, end) {
                         Some(position) => Placing::Placed(position),
                         None => Placing::Reset,
@@ -146,6 +150,7 @@ impl Consumer {
             };
             assigned.place(placing);
         }
+        self.positions.note_leaders(&metadata);
         Ok(())
     }
 }

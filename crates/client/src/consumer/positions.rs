@@ -54,7 +54,7 @@ pub(super) struct Assigned {
     pub busy: bool,
     /// Counts placements, so that an answer to an older question is known as such.
     pub version: u64,
-    /// The leader's epoch for which the position was validated.
+    /// The leader's epoch for which the position was validated; -1 for none yet.
     pub validated_epoch: i32,
     /// -1 until the first fetch.
     pub high_watermark: i64,
@@ -147,7 +147,7 @@ impl Positions {
             else {
                 continue;
             };
-            if position.epoch >= 0 && position.epoch < epoch && assigned.validated_epoch >= 0 {
+            if position.epoch >= 0 && position.epoch < epoch {
                 assigned.place(Placing::Unvalidated(position));
             } else {
                 assigned.validated_epoch = epoch;
