@@ -133,7 +133,25 @@ impl ProducerConfig {
         }
         s.parsed("transactional.id", (), "unset: transactions are not supported", |_| None)?;
         config.idempotence = config.settle_idempotence(s)?;
+        config.settle_delivery_timeout(s)?;
         Ok((config, settings.unknown()))
+    }
+
+    /// A batch must have the time to linger and to be answered once. Asked for by name, less is
+    /// refused; the default grows instead.
+    fn settle_delivery_timeout(&mut self, settings: &mut Settings<'_>) -> Result<(), ConfigError> {
+        let key = "delivery.timeout.ms";
+        let least = self.linger.saturating_add(self.client.request_timeout);
+        if self.delivery_timeout >= least {
+            return Ok(());
+        }
+        if let Some(value) = settings.text(key) {
+            let least = least.as_millis();
+            let allowed = format!("at least linger.ms + request.timeout.ms, which are {least}");
+            return Err(ConfigError { key: key.to_owned(), value: value.to_owned(), allowed });
+        }
+        self.delivery_timeout = least;
+        Ok(())
     }
 
     /// Idempotence is on unless something contradicts it; asked for by name, the contradiction is
@@ -178,4 +196,41 @@ fn read_codec(settings: &mut Settings<'_>) -> Result<Codec, ConfigError> {
     };
     let level = i32::try_from(level).unwrap_or_default();
     Ok(Codec::with_level(compression, level))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<ProducerConfig, ConfigError> {
+        ProducerConfig::from_properties(&pairs.iter().copied().collect()).map(|(config, _)| config)
+    }
+
+    #[test]
+    fn deliveries_have_time_for_one_attempt() {
+        let short = [("delivery.timeout.ms", "30000"), ("linger.ms", "1")];
+        let refused = read(&short).expect_err("shorter than linger and one request");
+        assert_eq!(
+            (refused.key.as_str(), refused.value.as_str()),
+            ("delivery.timeout.ms", "30000")
+        );
+        let quick = [short[0], short[1], ("request.timeout.ms", "29999")];
+        let timeout = |pairs: &[(&str, &str)]| read(pairs).map(|config| config.delivery_timeout);
+        assert_eq!(timeout(&quick), Ok(Duration::from_secs(30)));
+        let slow = [("request.timeout.ms", "200000"), ("linger.ms", "7")];
+        assert_eq!(timeout(&slow), Ok(Duration::from_millis(200_007)));
+    }
+
+    #[test]
+    fn idempotence_yields_to_what_contradicts_it_unless_asked_for() {
+        let idempotent = |pairs: &[(&str, &str)]| read(pairs).map(|config| config.idempotence);
+        assert_eq!(idempotent(&[]), Ok(true));
+        for contradiction in
+            [("acks", "1"), ("max.in.flight.requests.per.connection", "6"), ("retries", "0")]
+        {
+            assert_eq!(idempotent(&[contradiction]), Ok(false), "{contradiction:?}");
+            let refused = read(&[contradiction, ("enable.idempotence", "true")]);
+            assert_eq!(refused.err().map(|e| e.key), Some(contradiction.0.to_owned()));
+        }
+    }
 }
