@@ -58,10 +58,39 @@ impl TopicMetadata {
         Some(&self.partitions[at])
     }
 
+    /// The partitions that records can go to now: those with leaders, or all where none has one.
+    pub(crate) fn open_partitions(&self) -> impl Iterator<Item = i32> + Clone + '_ {
+        let led = self.partitions.iter().any(|p| p.leader.is_some());
+        self.partitions.iter().filter(move |p| p.leader.is_some() || !led).map(|p| p.partition)
+    }
+
     /// How many partitions there are; 0 if the topic cannot be used.
     #[must_use]
     pub fn partition_count(&self) -> i32 {
         i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
+    }
+}
+
+#[cfg(test)]
+impl TopicMetadata {
+    /// A topic named `t` with a partition for each of these leaders.
+    pub(crate) fn led_by(leaders: &[Option<i32>]) -> Self {
+        let partition = |(partition, leader): (i32, &Option<i32>)| PartitionMetadata {
+            partition,
+            error: ErrorCode::None,
+            leader: *leader,
+            leader_epoch: 0,
+            replicas: vec![],
+            isr: vec![],
+            offline: vec![],
+        };
+        Self {
+            name: "t".into(),
+            id: TopicId::ZERO,
+            is_internal: false,
+            error: ErrorCode::None,
+            partitions: (0..).zip(leaders).map(partition).collect(),
+        }
     }
 }
 
@@ -164,6 +193,25 @@ pub(crate) struct LeaderHint {
     pub leader: i32,
     pub leader_epoch: i32,
     pub node: Option<Node>,
+}
+
+impl LeaderHint {
+    /// The hint, if the broker gave one: both numbers are -1 where it did not.
+    pub(crate) fn given(
+        partition: i32,
+        leader: i32,
+        leader_epoch: i32,
+        nodes: impl Iterator<Item = Node>,
+    ) -> Option<Self> {
+        let given = leader >= 0 && leader_epoch >= 0;
+        let mut nodes = nodes;
+        given.then(|| Self {
+            partition,
+            leader,
+            leader_epoch,
+            node: nodes.find(|n| n.id == leader),
+        })
+    }
 }
 
 fn index_names(topics: &HashMap<Arc<str>, Arc<TopicMetadata>>) -> HashMap<TopicId, Arc<str>> {

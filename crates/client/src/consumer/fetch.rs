@@ -134,7 +134,13 @@ fn read_partition(
     let mut aborted: Vec<_> = aborted.map(|t| (t.first_offset, t.producer_id)).collect();
     aborted.sort_unstable();
     let leader = &data.current_leader;
-    let endpoint = response.node_endpoints.iter().find(|n| n.node_id == leader.leader_id);
+    let nodes = response.node_endpoints.iter().map(|n| Node {
+        id: n.node_id,
+        host: n.host.to_string(),
+        port: n.port,
+        rack: n.rack.as_deref().map(str::to_owned),
+    });
+    let (index, id, epoch) = (data.partition_index, leader.leader_id, leader.leader_epoch);
     Fetched {
         partition: TopicPartition::new(Arc::clone(name), data.partition_index),
         error: ErrorCode::from_wire(data.error_code),
@@ -142,17 +148,7 @@ fn read_partition(
         last_stable_offset: data.last_stable_offset,
         preferred_replica: Some(data.preferred_read_replica).filter(|id| *id >= 0),
         diverging: Some(data.diverging_epoch.end_offset).filter(|offset| *offset >= 0),
-        hint: (leader.leader_id >= 0 && leader.leader_epoch >= 0).then(|| LeaderHint {
-            partition: data.partition_index,
-            leader: leader.leader_id,
-            leader_epoch: leader.leader_epoch,
-            node: endpoint.map(|n| Node {
-                id: n.node_id,
-                host: n.host.to_string(),
-                port: n.port,
-                rack: n.rack.as_deref().map(str::to_owned),
-            }),
-        }),
+        hint: LeaderHint::given(index, id, epoch, nodes),
         data: Unread { aborted: aborted.into(), ..Unread::default() },
     }
 }

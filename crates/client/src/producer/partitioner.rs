@@ -111,11 +111,9 @@ fn next_in_turn(topic: &TopicMetadata, turns: &mut HashMap<Box<str>, usize>) -> 
     };
     let index = *turn;
     *turn = turn.wrapping_add(1);
-    let available = || topic.partitions.iter().filter(|p| p.leader.is_some());
-    match available().count() {
-        0 => topic.partitions[index % topic.partitions.len()].partition,
-        count => available().nth(index % count).map_or(0, |p| p.partition),
-    }
+    let mut open = topic.open_partitions();
+    let count = open.clone().count();
+    open.nth(index % count.max(1)).unwrap_or(0)
 }
 
 fn by_murmur2(key: &[u8], partitions: i32) -> i32 {
@@ -159,28 +157,6 @@ fn crc32(data: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PartitionMetadata;
-    use types::{ErrorCode, Uuid};
-
-    fn topic(leaders: &[Option<i32>]) -> TopicMetadata {
-        let partition = |(partition, leader): (i32, &Option<i32>)| PartitionMetadata {
-            partition,
-            error: ErrorCode::None,
-            leader: *leader,
-            leader_epoch: 0,
-            replicas: vec![],
-            isr: vec![],
-            offline: vec![],
-        };
-        TopicMetadata {
-            name: "t".into(),
-            id: Uuid::ZERO,
-            is_internal: false,
-            error: ErrorCode::None,
-            partitions: (0..).zip(leaders).map(partition).collect(),
-        }
-    }
-
     #[test]
     fn murmur2_is_that_of_java() {
         // org.apache.kafka.common.utils.Utils.murmur2
@@ -203,7 +179,7 @@ mod tests {
 
     #[test]
     fn records_without_a_key_follow_their_rule() {
-        let topic = topic(&[Some(1); 4]);
+        let topic = TopicMetadata::led_by(&[Some(1); 4]);
         for (name, chosen) in [
             ("", None),
             ("consistent", Some(0)),
@@ -222,7 +198,7 @@ mod tests {
     #[test]
     fn round_robin_skips_partitions_without_a_leader() {
         let mut rule = Rule::named(PartitionerKind::RoundRobin, false);
-        let topic = topic(&[Some(1), None, Some(1)]);
+        let topic = TopicMetadata::led_by(&[Some(1), None, Some(1)]);
         let turns: Vec<_> = (0..4).map(|_| rule.choose(&topic, Some(b"k"), None)).collect();
         assert_eq!(turns, [Some(0), Some(2), Some(0), Some(2)]);
     }
@@ -231,6 +207,6 @@ mod tests {
     fn closures_are_partitioners() {
         let last = |t: &TopicMetadata, _: Option<&[u8]>, _: Option<&[u8]>| t.partition_count() - 1;
         let mut rule = Rule::Custom(Box::new(last));
-        assert_eq!(rule.choose(&topic(&[None; 7]), None, None), Some(6));
+        assert_eq!(rule.choose(&TopicMetadata::led_by(&[None; 7]), None, None), Some(6));
     }
 }

@@ -101,17 +101,11 @@ fn read_hint(
     answer: &PartitionProduceResponse<'_>,
 ) -> Option<LeaderHint> {
     let leader = &answer.current_leader;
-    (leader.leader_id >= 0 && leader.leader_epoch >= 0).then(|| LeaderHint {
-        partition: answer.index,
-        leader: leader.leader_id,
-        leader_epoch: leader.leader_epoch,
-        node: response.node_endpoints.iter().find(|n| n.node_id == leader.leader_id).map(|n| {
-            Node {
-                id: n.node_id,
-                host: n.host.to_string(),
-                port: n.port,
-                rack: n.rack.as_deref().map(str::to_owned),
-            }
-        }),
-    })
+    let nodes = response.node_endpoints.iter().map(|n| Node {
+        id: n.node_id,
+        host: n.host.to_string(),
+        port: n.port,
+        rack: n.rack.as_deref().map(str::to_owned),
+    });
+    LeaderHint::given(answer.index, leader.leader_id, leader.leader_epoch, nodes)
 }

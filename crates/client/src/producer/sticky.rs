@@ -32,15 +32,11 @@ impl Sticky {
         let length = |partition: i32| {
             usize::try_from(partition).ok().and_then(|at| lengths.get(at)).copied().unwrap_or(0)
         };
-        let mut candidates: Vec<i32> =
-            topic.partitions.iter().filter(|p| p.leader.is_some()).map(|p| p.partition).collect();
-        if candidates.is_empty() {
-            candidates = topic.partitions.iter().map(|p| p.partition).collect();
-        }
-        let longest = candidates.iter().map(|p| length(*p)).max().unwrap_or(0);
+        let mut candidates = topic.open_partitions();
+        let longest = candidates.clone().map(length).max().unwrap_or(0);
         let weight = |partition: i32| longest + 1 - length(partition);
-        let mut ticket = self.random.below(candidates.iter().map(|p| weight(*p)).sum());
-        let chosen = candidates.iter().copied().find(|partition| {
+        let mut ticket = self.random.below(candidates.clone().map(weight).sum());
+        let chosen = candidates.find(|partition| {
             let wins = ticket < weight(*partition);
             ticket = ticket.saturating_sub(weight(*partition));
             wins
@@ -61,31 +57,9 @@ impl Sticky {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PartitionMetadata;
-    use types::{ErrorCode, Uuid};
-
-    fn topic(leaders: &[Option<i32>]) -> TopicMetadata {
-        let partition = |(partition, leader): (i32, &Option<i32>)| PartitionMetadata {
-            partition,
-            error: ErrorCode::None,
-            leader: *leader,
-            leader_epoch: 0,
-            replicas: vec![],
-            isr: vec![],
-            offline: vec![],
-        };
-        TopicMetadata {
-            name: "t".into(),
-            id: Uuid::ZERO,
-            is_internal: false,
-            error: ErrorCode::None,
-            partitions: (0..).zip(leaders).map(partition).collect(),
-        }
-    }
-
     #[test]
     fn it_sticks_for_a_batch_then_moves_among_live_partitions() {
-        let topic = topic(&[Some(1), None, Some(1)]);
+        let topic = TopicMetadata::led_by(&[Some(1), None, Some(1)]);
         let mut sticky = Sticky::default();
         let mut seen = [0; 3];
         for _ in 0..300 {
@@ -102,7 +76,7 @@ mod tests {
 
     #[test]
     fn long_queues_are_avoided() {
-        let topic = topic(&[Some(1), Some(1)]);
+        let topic = TopicMetadata::led_by(&[Some(1), Some(1)]);
         let mut sticky = Sticky::default();
         let mut first = 0;
         for _ in 0..300 {
