@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Command;
+use std::thread;
 
 use e2e::java::{Release, class, program};
 use e2e::process::succeed;
@@ -15,12 +16,11 @@ const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 struct Client {
     name: &'static str,
     produce: fn(&Klamm, topic: &str, codec: &str) -> Option<Command>,
+    /// In a group that is named as the topic.
     consume: fn(&Klamm, topic: &str) -> Option<Command>,
     /// What its consumer printed, as a listing.
     listing: fn(String) -> String,
 }
-
-const GROUP: &str = "counters";
 
 const CLIENTS: [Client; 6] = [
     Client {
@@ -57,7 +57,7 @@ const CLIENTS: [Client; 6] = [
         consume: |klamm, topic| {
             let mut command = runtimes::kcat()?;
             command.args(["-b", &klamm.bootstrap(), "-q", "-X", "auto.offset.reset=earliest"]);
-            command.args(["-c", &flights::COUNT.to_string(), "-f", "%k:%s\\n", "-G", GROUP, topic]);
+            command.args(["-c", &flights::COUNT.to_string(), "-f", "%k:%s\\n", "-G", topic, topic]);
             Some(command)
         },
         listing: |printed| listing(&flights::totals(&printed)),
@@ -72,7 +72,7 @@ const CLIENTS: [Client; 6] = [
         consume: |klamm, topic| {
             let mut command = klamm::tool("kafka-console-consumer");
             command.args(["--bootstrap-server", &klamm.bootstrap(), "--topic", topic]);
-            command.args(["--group", GROUP, "--from-beginning", "--property", "print.key=true"]);
+            command.args(["--group", topic, "--from-beginning", "--property", "print.key=true"]);
             command.args(["--property", "key.separator=:"]);
             command.args(["--max-messages", &flights::COUNT.to_string()]);
             Some(command)
@@ -87,7 +87,7 @@ fn produce(mut program: Command, klamm: &Klamm, topic: &str, codec: &str) -> Opt
 }
 
 fn consume(mut program: Command, klamm: &Klamm, topic: &str) -> Option<Command> {
-    program.args(["consume", &klamm.bootstrap(), topic, GROUP, &flights::COUNT.to_string()]);
+    program.args(["consume", &klamm.bootstrap(), topic, topic, &flights::COUNT.to_string()]);
     Some(program)
 }
 
@@ -153,17 +153,27 @@ fn our_console_producer_feeds_a_group_of_three_java_consumers() {
 fn what_one_client_produces_another_consumes_in_every_compression() {
     let Some((lines, expected)) = input() else { return };
     let klamm = Klamm::start();
-    for (at, producer) in CLIENTS.iter().enumerate() {
-        for (turn, codec) in CODECS.iter().enumerate() {
-            // over the codecs each client meets each of the others
-            let consumer = &CLIENTS[(at + 1 + turn % (CLIENTS.len() - 1)) % CLIENTS.len()];
-            let topic = format!("{}-{codec}", producer.name);
-            create(&klamm, &topic);
-            let Some(mut produce) = (producer.produce)(&klamm, &topic, codec) else { continue };
-            succeed(&mut produce, &lines);
-            let Some(mut consume) = (consumer.consume)(&klamm, &topic) else { continue };
-            let counted = (consumer.listing)(succeed(&mut consume, b""));
-            assert_eq!(counted, expected, "{topic} read by {}", consumer.name);
+    let (even, odd): (Vec<usize>, Vec<usize>) =
+        (0..CLIENTS.len() * CODECS.len()).partition(|turn| turn % 2 == 0);
+    thread::scope(|scope| {
+        for turns in [even, odd] {
+            let (klamm, lines, expected) = (&klamm, &lines, &expected);
+            scope.spawn(move || turns.into_iter().for_each(|at| relay(klamm, at, lines, expected)));
         }
-    }
+    });
+}
+
+/// One client produces and another one consumes: over the codecs each meets each of the others.
+fn relay(klamm: &Klamm, turn: usize, lines: &[u8], expected: &str) {
+    let (at, codec) = (turn / CODECS.len(), turn % CODECS.len());
+    let producer = &CLIENTS[at];
+    let consumer = &CLIENTS[(at + 1 + codec % (CLIENTS.len() - 1)) % CLIENTS.len()];
+    let codec = CODECS[codec];
+    let topic = format!("{}-{codec}", producer.name);
+    create(klamm, &topic);
+    let Some(mut produce) = (producer.produce)(klamm, &topic, codec) else { return };
+    succeed(&mut produce, lines);
+    let Some(mut consume) = (consumer.consume)(klamm, &topic) else { return };
+    let counted = (consumer.listing)(succeed(&mut consume, b""));
+    assert_eq!(counted, expected, "{topic} read by {}", consumer.name);
 }

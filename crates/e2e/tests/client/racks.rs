@@ -54,7 +54,8 @@ async fn create(kafka: &Kafka) {
     };
     let patience = tokio::time::Instant::now() + wait::PATIENCE;
     loop {
-        let created = admin(kafka).create_topics(&[topic.clone()], false).await.expect("answers");
+        let created =
+            admin(kafka).create_topics(std::slice::from_ref(&topic), false).await.expect("answers");
         match &created[TOPIC] {
             Ok(()) => return,
             Err(error) => assert!(tokio::time::Instant::now() < patience, "{error}"),
