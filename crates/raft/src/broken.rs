@@ -24,6 +24,10 @@ pub(crate) enum Broken {
     OneChange,
     /// A leader starts without the watermark of its former life.
     FreshWatermark,
+    /// A leader's watermark says nothing of a log that is no prefix of the leader's.
+    PrefixWatermark,
+    /// A voter stands for election until its removal is committed.
+    RemovedStands,
 }
 
 /// Whether the named rule is switched off: never outside tests.

@@ -2,6 +2,7 @@
 
 use types::{ErrorCode, TimestampMs};
 
+use crate::broken::is_broken;
 use crate::clock::after;
 use crate::control::SnapshotControl;
 use crate::effect::{Effect, Effects};
@@ -35,8 +36,9 @@ impl Raft {
         if !is_good {
             return false;
         }
+        let counts = is_prefix || is_broken!(self, PrefixWatermark);
         if let Some(follower) = self.role.as_follower_mut()
-            && is_prefix
+            && counts
             && reply.high_watermark.0 >= 0
         {
             follower.leader_high_watermark = Some(reply.high_watermark);

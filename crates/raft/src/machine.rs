@@ -2,6 +2,7 @@
 
 use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 
+use crate::broken::is_broken;
 use crate::chance::Chance;
 use crate::clock::{after, earlier};
 use crate::config::{Config, KRAFT_VERSION_DYNAMIC};
@@ -192,7 +193,7 @@ impl Raft {
         };
         let removal = self.control.voters_offset();
         let is_open = || self.announced.is_none_or(|committed| removal >= Some(committed));
-        self.is_voter() || was_voter() && is_open()
+        self.is_voter() || was_voter() && is_open() && !is_broken!(self, RemovedStands)
     }
 
     pub(crate) fn leader_id(&self) -> Option<NodeId> {

@@ -7,14 +7,18 @@ use crate::broken::Broken;
 
 const SEEDS: u64 = 2_000;
 /// Within how many seeds the simulator must notice a broken rule.
-const SEEDS_TO_NOTICE: u64 = 3_000;
+const SEEDS_TO_NOTICE: u64 = 5_000;
+
+/// Histories that found something once: a quorum without a leader, because an observer that had become a
+/// voter refused pre-votes for the leader that it had lost.
+const KEPT: [u64; 1] = [16_461];
 
 /// `SEED=n` replays one history, `SEEDS=n` runs the first n.
-fn seeds() -> std::ops::RangeInclusive<u64> {
+fn seeds() -> Vec<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match (number("SEED"), number("SEEDS")) {
-        (Some(seed), _) => seed..=seed,
-        (None, count) => 1..=count.unwrap_or(SEEDS),
+        (Some(seed), _) => vec![seed],
+        (None, count) => KEPT.into_iter().chain(1..=count.unwrap_or(SEEDS)).collect(),
     }
 }
 
@@ -101,7 +105,9 @@ fn a_leader_that_dies_is_replaced_in_half_a_second() {
 #[test]
 fn every_broken_rule_is_noticed() {
     let noticed = |rule: Broken| {
-        (1..=SEEDS_TO_NOTICE).find_map(|seed| World::new(seed, Some(rule)).run().err())
+        (1..=SEEDS_TO_NOTICE).find_map(|seed| {
+            World::new(seed, Some(rule)).run().err().map(|v| format!("{seed} {v}"))
+        })
     };
     for rule in [
         Broken::CheckQuorum,
@@ -114,6 +120,8 @@ fn every_broken_rule_is_noticed() {
         Broken::Diverging,
         Broken::OneChange,
         Broken::FreshWatermark,
+        Broken::PrefixWatermark,
+        Broken::RemovedStands,
     ] {
         let violation = noticed(rule).unwrap_or_else(|| panic!("{rule:?} was not noticed"));
         println!("{rule:?}: {violation}");
