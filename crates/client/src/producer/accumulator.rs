@@ -250,7 +250,7 @@ impl Accumulator {
         if let Some(queue) = self.queue(topic, partition) {
             queue.in_flight = queue.in_flight.saturating_sub(1);
             for mut half in halves {
-                half.failed_attempt(now);
+                half.leave_again(now);
                 queue.insert(half);
             }
         }

@@ -174,7 +174,7 @@ impl Batch {
 
     /// Whether it has left before.
     pub(super) fn is_retry(&self) -> bool {
-        self.attempts > 0
+        self.not_before.is_some()
     }
 
     pub(super) fn attempts(&self) -> u32 {
@@ -190,6 +190,11 @@ impl Batch {
     pub(super) fn failed_attempt(&mut self, not_before: Instant) {
         self.attempts += 1;
         self.not_before = Some(not_before);
+    }
+
+    /// Lets it leave again without having failed: as a part of what was too large.
+    pub(super) fn leave_again(&mut self, now: Instant) {
+        self.not_before = Some(now);
     }
 
     /// Tells all who wait.

@@ -63,6 +63,37 @@ async fn produce_across_a_kill<B: Broker>(broker: B) -> B {
     broker
 }
 
+#[test]
+fn records_that_cannot_be_delivered_in_time_fail_and_later_ones_follow() {
+    on_runtime(async {
+        let mut klamm = Klamm::start();
+        create_topic(&klamm, "late", 1).await;
+        let properties = [
+            ("delivery.timeout.ms", "3000"),
+            ("request.timeout.ms", "1000"),
+            ("linger.ms", "0"),
+            ("reconnect.backoff.max.ms", "50"),
+            ("retry.backoff.max.ms", "50"),
+        ];
+        let producer = Producer::new(producer_config(&klamm, &properties));
+        let send = async |value: &str| {
+            let value = Some(value.as_bytes());
+            let record = ProducerRecord { topic: "late", value, ..Default::default() };
+            producer.send(&record).await.expect("room").await
+        };
+        assert_eq!(send("first").await.map(|ack| ack.offset), Ok(Some(0)));
+        klamm.kill();
+        let begun = tokio::time::Instant::now();
+        let expired = send("never").await.expect_err("nobody is there");
+        assert_eq!(expired.code(), types::ErrorCode::RequestTimedOut, "{expired}");
+        assert!(begun.elapsed() >= Duration::from_secs(3));
+        klamm.restart();
+        assert_eq!(send("second").await.map(|ack| ack.offset), Ok(Some(1)));
+        let read = read_all(&klamm, "late", 2).await;
+        assert_eq!(read.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+    });
+}
+
 /// What was read is gone, and other records have its offsets: they are shown, none left out. That
 /// takes a broker that leads in another epoch once it is back.
 async fn lose_the_tail(mut broker: impl Broker) {
