@@ -48,22 +48,26 @@ fn another_process() -> Uuid {
     Uuid(u128::from(start).to_be_bytes())
 }
 
-fn disk() -> MemDisk {
+pub(super) fn disk() -> MemDisk {
     let disk = MemDisk::new();
     disk.create_folder(Path::new("data")).unwrap();
     disk.sync_dir(Path::new("")).unwrap();
     disk
 }
 
-fn start(disk: &MemDisk) -> Controller<MemDisk> {
+pub(super) fn start(disk: &MemDisk) -> Controller<MemDisk> {
     start_with(disk, MetadataLogSettings::default())
 }
 
-fn start_with(disk: &MemDisk, log: MetadataLogSettings) -> Controller<MemDisk> {
+pub(super) fn start_with(disk: &MemDisk, log: MetadataLogSettings) -> Controller<MemDisk> {
     Controller::start_on(disk.clone(), settings(log), Box::new(|_, _| ())).unwrap()
 }
 
-async fn create(controller: &Controller<MemDisk>, name: &str, partitions: i32) -> ErrorCode {
+pub(super) async fn create(
+    controller: &Controller<MemDisk>,
+    name: &str,
+    partitions: i32,
+) -> ErrorCode {
     let topic = CreatableTopic {
         name: name.to_owned().into(),
         num_partitions: partitions,

@@ -36,8 +36,9 @@ impl Lifecycle {
         self.shared.broker_epoch.store(epoch.0, Ordering::Release);
         self.catch_up(epoch).await;
         let mut applied = self.shared.applied.subscribe();
+        let mut ordered = self.orders.clone();
         loop {
-            let is_leaving = *self.orders.borrow_and_update() != Order::Serve;
+            let is_leaving = *ordered.borrow_and_update() != Order::Serve;
             let at = *applied.borrow_and_update();
             match self.beat(epoch, at, is_leaving).await {
                 Ok(reply) => self.take(&reply, is_leaving),
@@ -52,11 +53,25 @@ impl Lifecycle {
             let pause = if is_leaving { LEAVING_PAUSE } else { self.patience.heartbeat };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = self.orders.changed() => {}
-                // a broker on its way in tells at once how far it is
-                _ = applied.changed(), if stage == Stage::Starting => {}
+                _ = ordered.changed() => {}
+                () = self.is_waited_for(&mut applied, &stage) => {}
             }
         }
+    }
+
+    /// Returns when the controller waits to hear how far the image is by now: of a broker on its
+    /// way in, and of all others while one is on its way out, which may go when they know.
+    async fn is_waited_for(&self, applied: &mut watch::Receiver<Offset>, stage: &Stage) {
+        while applied.changed().await.is_ok() {
+            let image = self.published.image.load();
+            let mut brokers = image.cluster().brokers.values();
+            let one_goes = brokers.any(|broker| broker.in_controlled_shutdown && !broker.fenced);
+            if *stage == Stage::Starting || one_goes {
+                return;
+            }
+        }
+        // nothing is applied any more
+        std::future::pending().await
     }
 
     /// Tries until the controller says yes, or the time for it is over.

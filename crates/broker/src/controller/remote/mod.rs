@@ -11,6 +11,8 @@ mod follower;
 mod forward;
 mod lifecycle;
 mod observer;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
