@@ -105,10 +105,16 @@ impl Story {
             // enough voters that one disk is not the majority, which nothing survives
             let voters = 3 + chance.below(3) as usize;
             let story = Self::with(REPLACEMENT, chance);
-            return Self { voters, is_static: false, auto_join: true, ..story };
+            return Self { voters, is_static: false, ..story.joining() };
         }
         let acts = [EVERYTHING, EVERYTHING, CHANGES, ELECTIONS][chance.below(4) as usize];
-        Self::with(acts, chance)
+        let story = Self::with(acts, chance);
+        if story.auto_join { story.joining() } else { story }
+    }
+
+    /// Controllers join by themselves, one after the other, which takes its time.
+    fn joining(self) -> Self {
+        Self { auto_join: true, peace_ms: 40_000, ..self }
     }
 
     /// Nothing fails by itself.
@@ -143,7 +149,7 @@ impl Story {
             syncs_at_once: chance.below(2) == 0,
             tells_gone: chance.below(2) == 0,
             faults_ms: 20_000,
-            peace_ms: 40_000,
+            peace_ms: 25_000,
             crash_one_in: [0, 2_000, 400][chance.below(3) as usize],
             pause_ms: [400, 1_500][chance.below(2) as usize],
             acts,
