@@ -223,6 +223,23 @@ fn fill<D: Disk>(log: &mut Log<D>) {
     }
 }
 
+#[test]
+fn what_an_open_transaction_writes_supersedes_nothing() {
+    let mut log = Folder::in_memory().open(config(), clean());
+    append(&mut log, &keyed(&[(1, Some(1))], 100, Compression::None, NOBODY)).unwrap();
+    let open = keyed(&[(1, Some(2))], 100, Compression::None, transactional(7, 0, 0));
+    append(&mut log, &open).unwrap();
+    fill(&mut log);
+    let end = clean_up(&mut log, Offset(0), 1_000, 5_000).unwrap();
+    assert_eq!(end, Offset(1));
+    let dirtiness = log.dirtiness(end, log.end_offset(), &COMPACTION, TimestampMs(0)).unwrap();
+    assert_eq!(dirtiness.dirty_bytes, 0, "the rest waits for the marker");
+    log.append(&marker(7, 0, false, 1), Origin::Coordinator, EPOCH, TimestampMs(0)).unwrap();
+    fill(&mut log);
+    clean_up(&mut log, end, 1_000, 5_000).unwrap();
+    assert!(rows(&mut log).contains(&(0, 100, 1, Some(1))), "{:?}", rows(&mut log));
+}
+
 fn markers(log: &mut Log<MemDisk>) -> usize {
     let bytes = read_all(log, log.start_offset(), 700);
     let headers = batches(&bytes).map(|batch| *batch.unwrap().header());

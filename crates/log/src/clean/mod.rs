@@ -113,6 +113,7 @@ impl<D: Disk> Cleaning<D> {
         let mut mapping = Mapping {
             transactions: Transactions::new(aborted),
             first_dirty,
+            until,
             record_bytes_max: self.input.record_bytes_max,
             scratches: Scratches::default(),
         };
@@ -149,21 +150,25 @@ impl<D: Disk> Cleaning<D> {
 struct Mapping {
     transactions: Transactions,
     first_dirty: Offset,
+    until: Offset,
     record_bytes_max: usize,
     scratches: Scratches,
 }
 
 impl Mapping {
-    /// Notes the keys of a segment; tells whether there was room for all.
+    /// Notes the keys of a segment; tells whether there was room for all, and all could be noted:
+    /// what is not decided yet supersedes nothing.
     fn add<D: Disk>(&mut self, source: &Source<D>, map: &mut OffsetMap) -> Result<bool, LogError> {
-        let mut has_room = true;
+        let mut goes_on = true;
         source.walk(|batch| {
-            if has_room && batch.header().last_offset() >= self.first_dirty {
-                has_room = self.add_batch(batch, map)?;
+            let last_offset = batch.header().last_offset();
+            goes_on &= last_offset < self.until;
+            if goes_on && last_offset >= self.first_dirty {
+                goes_on = self.add_batch(batch, map)?;
             }
             Ok(())
         })?;
-        Ok(has_room)
+        Ok(goes_on)
     }
 
     fn add_batch(&mut self, batch: &Batch<'_>, map: &mut OffsetMap) -> Result<bool, Obstacle> {

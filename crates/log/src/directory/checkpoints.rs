@@ -1,4 +1,4 @@
-//! The three offset checkpoints of a directory, kept current while logs come and go.
+//! The offset checkpoints of a directory, kept current while logs come and go.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

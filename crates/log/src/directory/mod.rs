@@ -26,8 +26,8 @@ use crate::error::{Attempt as _, LogError, StorageError};
 use crate::file_cache::FileCache;
 use crate::log::{Log, Opening};
 use crate::names::{
-    CLEAN_SHUTDOWN, FolderName, FolderState, HIGH_WATERMARKS, LOCK, LOG_START_OFFSETS,
-    META_PROPERTIES, PARTITION_METADATA, RECOVERY_POINTS,
+    CLEAN_SHUTDOWN, CLEANER_OFFSETS, FolderName, FolderState, HIGH_WATERMARKS, LOCK,
+    LOG_START_OFFSETS, META_PROPERTIES, PARTITION_METADATA, RECOVERY_POINTS,
 };
 
 /// A line for each of a million partitions with names of full length fits; more is no checkpoint.
@@ -54,14 +54,17 @@ struct Kept {
     recovery_points: Checkpoint,
     start_offsets: Checkpoint,
     high_watermarks: Checkpoint,
+    /// Up to where each log is compacted.
+    cleaned: Checkpoint,
     /// The logs that were opened or created since the directory was opened: how the last owner left
     /// them says no more how they are.
     touched: BTreeSet<Key>,
 }
 
 impl Kept {
-    fn checkpoints(&mut self) -> [&mut Checkpoint; 3] {
-        [&mut self.recovery_points, &mut self.start_offsets, &mut self.high_watermarks]
+    fn checkpoints(&mut self) -> [&mut Checkpoint; 4] {
+        let Self { recovery_points, start_offsets, high_watermarks, cleaned, .. } = self;
+        [recovery_points, start_offsets, high_watermarks, cleaned]
     }
 }
 
@@ -90,6 +93,7 @@ impl<D: Disk> LogDir<D> {
             recovery_points: Checkpoint::load(&disk, path.join(RECOVERY_POINTS))?,
             start_offsets: Checkpoint::load(&disk, path.join(LOG_START_OFFSETS))?,
             high_watermarks: Checkpoint::load(&disk, path.join(HIGH_WATERMARKS))?,
+            cleaned: Checkpoint::load(&disk, path.join(CLEANER_OFFSETS))?,
             touched: BTreeSet::new(),
         };
         Ok(Self { disk, files, path, lock, was_clean, kept: Mutex::new(kept) })
@@ -282,6 +286,26 @@ impl<D: Disk> LogDir<D> {
     /// What the disk says; the old checkpoint stands then.
     pub fn store_high_watermarks(&self, offsets: &OffsetsByPartition) -> Result<(), StorageError> {
         self.kept().high_watermarks.store(&self.disk, offsets)
+    }
+
+    /// Up to where a log is compacted; its beginning where nothing says so.
+    pub fn cleaned_to(&self, topic: &str, partition: Partition) -> Offset {
+        let cleaned = self.kept().cleaned.get(&(topic.to_owned(), partition));
+        cleaned.unwrap_or(Offset::ZERO)
+    }
+
+    /// Writes up to where a log is compacted.
+    ///
+    /// # Errors
+    /// What the disk says; the old checkpoint stands then.
+    pub fn store_cleaned_to(
+        &self,
+        topic: &str,
+        partition: Partition,
+        offset: Offset,
+    ) -> Result<(), StorageError> {
+        let offsets = OffsetsByPartition::from([((topic.to_owned(), partition), offset)]);
+        self.kept().cleaned.store(&self.disk, &offsets)
     }
 
     /// Makes everything durable that was written to the directory's volume: one call in place of

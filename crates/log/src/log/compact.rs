@@ -89,6 +89,9 @@ impl<D: Disk> Log<D> {
                 dirtiness.clean_bytes += u64::from(segment.bytes);
                 continue;
             }
+            if first_dirty >= until {
+                break;
+            }
             dirtiness.dirty_bytes += u64::from(segment.bytes);
             let first = segment.first_timestamp(&self.home)?.filter(|first| first.0 > 0);
             dirtiness.is_overdue |= first
