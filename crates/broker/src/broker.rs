@@ -1,6 +1,6 @@
 //! Starting and stopping the whole server, in order.
 
-use crate::background::{Chores, Housekeeper, Intervals, close_logs};
+use crate::background::{Chores, Cleaner, CleanerSettings, Housekeeper, Intervals, close_logs};
 use crate::connection_limits::connection_limits;
 use crate::controller::remote::{RemoteController, RemoteSettings};
 use crate::controller::{
@@ -83,6 +83,7 @@ pub struct Running {
     reactors: Arc<Reactors>,
     accepting: JoinHandle<()>,
     housekeeper: Housekeeper,
+    cleaner: Cleaner,
     coordinating: JoinHandle<()>,
     http: Option<HttpServer>,
     stop: watch::Sender<bool>,
@@ -136,6 +137,9 @@ impl Broker {
             ready: AtomicBool::new(false),
         });
         let intervals = intervals(&node.settings);
+        let cleaner = cleaner_settings(&node.settings);
+        let cleaner = Cleaner::start(Arc::clone(&chores), Arc::clone(&partitions), cleaner)
+            .map_err(StartError::Threads)?;
         let housekeeper = Housekeeper::start(chores, partitions, storage.files, intervals)
             .map_err(StartError::Threads)?;
         let http = start_http(&node).await?;
@@ -147,7 +151,17 @@ impl Broker {
         let accepting = tokio::spawn(once_in_service(Arc::clone(&node), accept));
         let coordinating = tokio::spawn(async move { groups.run().await });
         node.ready.store(roles.controller, Ordering::Release);
-        Ok(Running { node, reactors, accepting, housekeeper, coordinating, http, stop, listeners })
+        Ok(Running {
+            node,
+            reactors,
+            accepting,
+            housekeeper,
+            cleaner,
+            coordinating,
+            http,
+            stop,
+            listeners,
+        })
     }
 }
 
@@ -211,6 +225,19 @@ fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -
         }),
         controller_endpoints: controllers.into_iter().map(endpoint).collect(),
         unstable_features: false,
+    }
+}
+
+fn cleaner_settings(settings: &Settings) -> CleanerSettings {
+    let number = |key| settings.config.value(key).as_i64().unwrap_or_default();
+    CleanerSettings {
+        is_enabled: settings.config.value("log.cleaner.enable")
+            == metadata::config::ConfigValue::Boolean(true),
+        backoff: Duration::from_millis(
+            u64::try_from(number("log.cleaner.backoff.ms")).unwrap_or_default(),
+        ),
+        map_bytes_max: usize::try_from(number("log.cleaner.dedupe.buffer.size"))
+            .unwrap_or_default(),
     }
 }
 
@@ -305,9 +332,10 @@ impl Running {
         if let Some(http) = self.http {
             http.stopped().await;
         }
-        let (node, housekeeper) = (self.node, self.housekeeper);
+        let (node, housekeeper, cleaner) = (self.node, self.housekeeper, self.cleaner);
         let close = move || {
             node.controller.stop();
+            cleaner.stop();
             housekeeper.stop();
             close_logs(&node.partitions);
         };

@@ -2,12 +2,12 @@
 
 mod common;
 
-use common::records::{PLAIN, TOPIC, batch, fetch, produce, produce_request, values};
+use common::records::{PLAIN, TOPIC, batch, fetch, now, produce, produce_request, values};
 use common::{Client, Server};
 use record::{BatchBuilder, Codec, with_scratch};
 use std::path::Path;
 use types::TimestampMs;
-use wire::create_topics_request::CreatableTopic;
+use wire::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use wire::delete_topics_request::DeleteTopicState;
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use wire::{CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest};
@@ -38,6 +38,70 @@ async fn records_that_are_too_old_go_by_themselves() {
     while start_offset(&mut client).await == 0 {}
     produce(&mut client, batch(&["young"])).await;
     assert_eq!(values(&fetch(&mut client, 1).await.records), [(1, "young".to_owned())]);
+    server.stop().await;
+}
+
+fn keyed(key: &str, value: &str) -> Vec<u8> {
+    let mut builder = BatchBuilder::new();
+    builder.append(now(), Some(key.as_bytes()), Some(value.as_bytes()), &[]).expect("small");
+    with_scratch(|scratch| builder.seal(Codec::NONE, PLAIN, scratch)).to_vec()
+}
+
+/// What a consumer reads from the beginning on; an answer ends with its segment.
+async fn all_values(client: &mut Client, end: i64) -> Vec<(i64, String)> {
+    let (mut all, mut next) = (Vec::new(), 0);
+    while next < end {
+        all.extend(values(&fetch(client, next).await.records));
+        next = all.last().map_or(0, |(offset, _)| offset + 1);
+    }
+    all
+}
+
+#[tokio::test]
+async fn of_each_key_the_latest_record_stays() {
+    let properties = [("log.cleaner.backoff.ms", "1"), ("log.segment.delete.delay.ms", "0")];
+    let server = Server::start_with(&properties).await;
+    let mut client = server.connect().await;
+    let config = |name: &'static str, value: &'static str| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+    };
+    let topic = CreatableTopic {
+        name: TOPIC.into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        configs: vec![
+            config("cleanup.policy", "compact"),
+            config("internal.segment.bytes", "500"),
+            config("min.cleanable.dirty.ratio", "0.01"),
+        ],
+        ..Default::default()
+    };
+    let request =
+        CreateTopicsRequest { topics: vec![topic], timeout_ms: 5_000, ..Default::default() };
+    assert_eq!(client.call(&request, 5).await.topics[0].error_code, 0);
+    for round in 0..20 {
+        for key in ["a", "b", "c"] {
+            let value = format!("{key}{round}");
+            assert_eq!(produce(&mut client, keyed(key, &value)).await.error_code, 0);
+        }
+    }
+    // the active segment stays as it is
+    let mut found = all_values(&mut client, 60).await;
+    while found.len() > 15 {
+        found = all_values(&mut client, 60).await;
+    }
+    let last: Vec<_> =
+        [(57, "a19"), (58, "b19"), (59, "c19")].map(|(at, v)| (at, v.to_owned())).into();
+    assert_eq!(found[found.len() - 3..], last);
+    // an offset that is gone is answered with what follows it
+    assert!(values(&fetch(&mut client, 1).await.records)[0].0 >= found[0].0);
+    let server = server.restart(&properties).await;
+    let mut client = server.connect().await;
+    let after = all_values(&mut client, 60).await;
+    assert!(after.ends_with(&last) && found.ends_with(&after), "{after:?}");
+    let checkpoint = server.folder().join("cleaner-offset-checkpoint");
+    assert!(std::fs::read_to_string(checkpoint).expect("it was cleaned").contains(TOPIC));
     server.stop().await;
 }
 

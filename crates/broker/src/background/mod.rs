@@ -6,17 +6,21 @@
 //!   each minute          checkpoints; idle files are closed
 //!   each retention check retention, expired producers
 //! ```
+//!
+//! Compaction, which may take long, has a thread of its own, see [`cleaning`].
 
 mod checkpoints;
+mod cleaning;
 mod closing;
 mod flush;
 mod removal;
 mod retention;
 
+pub(crate) use cleaning::{Cleaner, CleanerSettings};
 pub(crate) use closing::close_logs;
 
 use crate::partition::{Partition, Partitions, now};
-use log::{FileCache, RealFile};
+use log::{FileCache, RealFile, Retired};
 use removal::Removals;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,6 +47,8 @@ pub(crate) struct Chores {
 #[derive(Debug, Default)]
 struct Waiting {
     deleted: Vec<Arc<Partition>>,
+    /// Files that were taken out of logs.
+    retired: Vec<Retired>,
     stop: bool,
 }
 
@@ -60,6 +66,11 @@ impl Chores {
             self.waiting().deleted.extend(deleted);
             self.changed.notify_one();
         }
+    }
+
+    /// Has files that were taken out of a log removed when their time has come.
+    fn add_files(&self, retired: Retired) {
+        self.waiting().retired.push(retired);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -115,6 +126,8 @@ impl Round {
         let mut retention_at = start + self.intervals.retention_delay.min(self.intervals.retention);
         while let Some(deleted) = self.chores.next(self.intervals.tick) {
             removal::put_aside(deleted);
+            let retired = std::mem::take(&mut self.chores.waiting().retired);
+            retired.into_iter().for_each(|files| removals.add_files(files));
             removals.remove_due(&self.partitions, now());
             let partitions = self.partitions.all();
             flush::flush_due(&partitions);

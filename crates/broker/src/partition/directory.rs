@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
-use types::{DirectoryId, Partition, TimestampMs, TopicId, Uuid};
+use types::{DirectoryId, Offset, Partition, TimestampMs, TopicId, Uuid};
 
 /// A log on the machine's file system.
 pub(crate) type PartitionLog = Log<RealDisk>;
@@ -146,6 +146,27 @@ impl LogDirectory {
             files.store_start_offsets(&logs.start_offsets)?;
             Ok(files.store_high_watermarks(&logs.high_watermarks)?)
         })
+    }
+
+    /// Up to where a log is compacted.
+    ///
+    /// # Errors
+    /// When the directory was given up.
+    pub(crate) fn cleaned_to(&self, topic: &str, index: i32) -> Result<Offset, LogError> {
+        self.with_files(|files| Ok(files.cleaned_to(topic, Partition(index))))
+    }
+
+    /// Notes up to where a log is compacted.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be written, or the directory was given up.
+    pub(crate) fn store_cleaned_to(
+        &self,
+        topic: &str,
+        index: i32,
+        offset: Offset,
+    ) -> Result<(), LogError> {
+        self.with_files(|files| Ok(files.store_cleaned_to(topic, Partition(index), offset)?))
     }
 
     /// Makes everything durable that was written to the directory's volume.

@@ -1,6 +1,6 @@
 //! What a topic's configs make of its records and logs.
 
-use log::LogConfig;
+use log::{Compaction, LogConfig};
 use metadata::config::{TimestampType, TopicCompression, TopicConfig};
 use record::{Codec, Compression, INFLATED_BYTES_MAX, Rules};
 
@@ -13,6 +13,8 @@ pub(crate) struct TopicRules {
     pub flush_messages: i64,
     /// `min.insync.replicas`.
     pub in_sync_min: usize,
+    /// How to compact, where `cleanup.policy` lists `compact`.
+    pub compaction: Option<Compaction>,
     /// Whether `cleanup.policy` lists `delete`, so that records may be deleted on request.
     pub is_deletable: bool,
 }
@@ -25,6 +27,7 @@ impl Default for TopicRules {
             log: LogConfig::default(),
             flush_messages: i64::MAX,
             in_sync_min: 1,
+            compaction: None,
             is_deletable: true,
         }
     }
@@ -38,8 +41,19 @@ impl TopicRules {
             log: log_config(config, producer_id_expiration_ms),
             flush_messages: config.segment.flush_messages,
             in_sync_min: usize::try_from(config.replication.min_insync_replicas).unwrap_or(1),
+            compaction: config.cleanup.compact.then(|| compaction(config)),
             is_deletable: config.cleanup.delete,
         }
+    }
+}
+
+fn compaction(config: &TopicConfig) -> Compaction {
+    let cleanup = &config.cleanup;
+    Compaction {
+        dirty_ratio_min: cleanup.min_cleanable_dirty_ratio,
+        lag_ms_min: cleanup.min_compaction_lag_ms,
+        lag_ms_max: cleanup.max_compaction_lag_ms,
+        delete_retention_ms: cleanup.delete_retention_ms,
     }
 }
 

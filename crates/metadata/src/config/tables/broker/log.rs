@@ -12,8 +12,7 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
     long("log.cleaner.dedupe.buffer.size")
         .or("134217728")
         .cluster_wide()
-        .no_effect()
-        .doc("Bytes that the Java broker's cleaner threads share for their maps of keys."),
+        .doc("Bytes that the cleaner may use for its map of keys."),
     long("log.cleaner.delete.retention.ms").or("86400000").at_least(0).cluster_wide().doc(
         "Time in milliseconds that a tombstone stays readable after the compaction pass that \
          first met it, where a topic does not say.",
