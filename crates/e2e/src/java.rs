@@ -25,21 +25,26 @@ impl Release {
     }
 }
 
-/// The class path of a release, fetched once. `None` where Java or Maven is missing.
+/// The folder with a release's jars, fetched once. `None` where Java or Maven is missing.
 #[must_use]
-pub fn class_path(release: Release) -> Option<String> {
+pub fn jars(release: Release) -> Option<PathBuf> {
     if !present("java", "-version") || !present("mvn", "-v") {
         return None;
     }
     let pom = sources().join(release.pom());
     let key = std::fs::read_to_string(&pom).expect("read the pom");
-    let jars = folders::filled(&format!("jars-{}", release.pom()), &key, |folder| {
+    Some(folders::filled(&format!("jars-{}", release.pom()), &key, |folder| {
         let mut mvn = Command::new("mvn");
         mvn.args(["-q", "-B", "-f"]).arg(&pom).arg("dependency:copy-dependencies");
         mvn.arg(format!("-DoutputDirectory={}", folder.display()));
         succeed(&mut mvn, b"");
-    });
-    Some(format!("{}/*", jars.display()))
+    }))
+}
+
+/// The class path of a release.
+#[must_use]
+pub fn class_path(release: Release) -> Option<String> {
+    Some(format!("{}/*", jars(release)?.display()))
 }
 
 /// A main class of a release, ready for its arguments.
