@@ -73,7 +73,9 @@ pub fn go(name: &str) -> Option<Command> {
         return None;
     }
     let sources = folders::root().join("crates/e2e/go");
-    let entries = std::fs::read_dir(sources.join(name)).expect("list the program's files");
+    // its own files, and what the programs have in common
+    let folders = [name, "facts"].map(|folder| std::fs::read_dir(sources.join(folder)));
+    let entries = folders.into_iter().flat_map(|folder| folder.expect("list the program's files"));
     let mut files: Vec<_> = entries.map(|entry| entry.expect("a file's name").path()).collect();
     files.sort();
     files.push(sources.join("go.mod"));

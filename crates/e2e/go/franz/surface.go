@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"klamm/e2e/facts"
+
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,7 +29,6 @@ const (
 	sharers      = "franz-sharers"
 	bigBytes     = 900_000
 	epochMs      = int64(1_700_000_000_000)
-	pollInterval = 20 * time.Millisecond
 )
 
 // explorer asks one broker.
@@ -54,25 +55,11 @@ func surface(ctx context.Context, bootstrap string) {
 func (e explorer) client(options ...kgo.Opt) *kgo.Client {
 	// a topic that is missing stays so: no attempts to find it again
 	own := []kgo.Opt{kgo.SeedBrokers(e.bootstrap), kgo.UnknownTopicRetries(0), kgo.RequestRetries(3)}
-	return must(kgo.NewClient(append(own, options...)...))
-}
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		log.Fatal(err)
-	}
-	return value
+	return facts.Must(kgo.NewClient(append(own, options...)...))
 }
 
 func fact(name string, values ...any) {
-	shown := make([]string, 0, len(values))
-	for _, value := range values {
-		if err, failed := value.(error); failed {
-			value = errorName(err)
-		}
-		shown = append(shown, fmt.Sprintf("%v", value))
-	}
-	fmt.Println(name+":", strings.Join(shown, " "))
+	facts.Print(errorName, name, values...)
 }
 
 func errorName(err error) string {
@@ -83,23 +70,6 @@ func errorName(err error) string {
 	return err.Error()
 }
 
-// until waits for what was acknowledged to be seen.
-func (e explorer) until(what string, attempt func() bool) {
-	for !attempt() {
-		if e.ctx.Err() != nil {
-			log.Fatalf("waited in vain: %s", what)
-		}
-		time.Sleep(pollInterval)
-	}
-}
-
-func text(value *string) string {
-	if value == nil {
-		return "null"
-	}
-	return *value
-}
-
 func (e explorer) topics() {
 	retention, wrong := "3600000", "long"
 	create := func(partitions int32, replicas int16, topic string, value *string) {
@@ -108,7 +78,7 @@ func (e explorer) topics() {
 			configs["retention.ms"] = value
 		}
 		made, err := e.admin.CreateTopic(e.ctx, partitions, replicas, configs, topic)
-		fact("create", topic, err, made.NumPartitions, made.ReplicationFactor, text(made.Configs["retention.ms"].Value))
+		fact("create", topic, err, made.NumPartitions, made.ReplicationFactor, facts.Text(made.Configs["retention.ms"].Value))
 	}
 	create(3, -1, surfaceTopic, &retention)
 	create(1, 1, surfaceTopic, nil)
@@ -116,37 +86,39 @@ func (e explorer) topics() {
 	create(1, 7, "franz-replicas", nil)
 	create(0, 1, "franz-partitions", nil)
 	create(1, 1, "franz-config", &wrong)
-	for name, dry := range must(e.admin.ValidateCreateTopics(e.ctx, 2, 1, nil, "franz-dry")) {
+	for name, dry := range facts.Must(e.admin.ValidateCreateTopics(e.ctx, 2, 1, nil, "franz-dry")) {
 		fact("create only validated", name, dry.Err, dry.NumPartitions)
 	}
-	e.until("the topic", func() bool { return len(must(e.admin.ListTopics(e.ctx, surfaceTopic))[surfaceTopic].Partitions) == 3 })
+	facts.Until(e.ctx, "the topic", func() bool {
+		return len(facts.Must(e.admin.ListTopics(e.ctx, surfaceTopic))[surfaceTopic].Partitions) == 3
+	})
 	grown, err := e.admin.CreatePartitions(e.ctx, 1, surfaceTopic)
 	fact("grow", err, grown[surfaceTopic].Err)
 	shrunk, err := e.admin.UpdatePartitions(e.ctx, 2, surfaceTopic)
 	fact("shrink", err, shrunk[surfaceTopic].Err)
 	var detail kadm.TopicDetail
-	e.until("four partitions", func() bool {
-		detail = must(e.admin.ListTopics(e.ctx, surfaceTopic))[surfaceTopic]
+	facts.Until(e.ctx, "four partitions", func() bool {
+		detail = facts.Must(e.admin.ListTopics(e.ctx, surfaceTopic))[surfaceTopic]
 		return len(detail.Partitions) == 4
 	})
 	for _, p := range detail.Partitions.Sorted() {
 		fact("described", p.Partition, p.Leader, p.Replicas, p.ISR, p.OfflineReplicas, p.Err)
 	}
-	fact("describe unknown", must(e.admin.ListTopics(e.ctx, "franz-missing"))["franz-missing"].Err)
+	fact("describe unknown", facts.Must(e.admin.ListTopics(e.ctx, "franz-missing"))["franz-missing"].Err)
 	_, err = e.admin.DeleteTopic(e.ctx, "franz-missing")
 	fact("delete unknown", err)
 }
 
 func (e explorer) described() []kadm.Config {
-	described := must(must(e.admin.DescribeTopicConfigs(e.ctx, surfaceTopic)).On(surfaceTopic, nil))
+	described := facts.Must(facts.Must(e.admin.DescribeTopicConfigs(e.ctx, surfaceTopic)).On(surfaceTopic, nil))
 	slices.SortFunc(described.Configs, func(a, b kadm.Config) int { return strings.Compare(a.Key, b.Key) })
 	return described.Configs
 }
 
 func (e explorer) awaitConfig(key, wanted string) {
-	e.until(key+"="+wanted, func() bool {
+	facts.Until(e.ctx, key+"="+wanted, func() bool {
 		return slices.ContainsFunc(e.described(), func(c kadm.Config) bool {
-			return c.Key == key && text(c.Value) == wanted
+			return c.Key == key && facts.Text(c.Value) == wanted
 		})
 	})
 }
@@ -155,13 +127,13 @@ func (e explorer) configs() {
 	for _, config := range e.described() {
 		synonyms := []string{}
 		for _, s := range config.Synonyms {
-			synonyms = append(synonyms, fmt.Sprint(s.Key, "=", text(s.Value), "/", s.Source))
+			synonyms = append(synonyms, fmt.Sprint(s.Key, "=", facts.Text(s.Value), "/", s.Source))
 		}
-		fact("config", config.Key, text(config.Value), config.Source, config.Sensitive, synonyms)
+		fact("config", config.Key, facts.Text(config.Value), config.Source, config.Sensitive, synonyms)
 	}
 	alter := func(op kadm.IncrementalOp, name, value string) {
 		change := []kadm.AlterConfig{{Op: op, Name: name, Value: &value}}
-		altered := must(e.admin.AlterTopicConfigs(e.ctx, change, surfaceTopic))
+		altered := facts.Must(e.admin.AlterTopicConfigs(e.ctx, change, surfaceTopic))
 		fact("alter", name, value, altered[0].Err)
 	}
 	alter(kadm.SetConfig, "retention.ms", "7200000")
@@ -173,9 +145,9 @@ func (e explorer) configs() {
 	alter(kadm.SubtractConfig, "cleanup.policy", "compact")
 	e.awaitConfig("cleanup.policy", "delete")
 	state := []kadm.AlterConfig{{Name: "max.message.bytes", Value: kadm.StringPtr("1000012")}}
-	fact("alter all", must(e.admin.AlterTopicConfigsState(e.ctx, state, surfaceTopic))[0].Err)
+	fact("alter all", facts.Must(e.admin.AlterTopicConfigsState(e.ctx, state, surfaceTopic))[0].Err)
 	e.awaitConfig("retention.ms", "604800000")
-	missing := must(e.admin.DescribeTopicConfigs(e.ctx, "franz-missing"))
+	missing := facts.Must(e.admin.DescribeTopicConfigs(e.ctx, "franz-missing"))
 	fact("describe unknown", missing[0].Err)
 }
 
@@ -216,7 +188,7 @@ func byPlace(a, b *kgo.Record) int {
 
 // readFrom yields how many records lie from these offsets to the ends, and shows them.
 func (e explorer) readFrom(offsets kadm.ListedOffsets, show bool) int {
-	ends := must(e.admin.ListEndOffsets(e.ctx, surfaceTopic))
+	ends := facts.Must(e.admin.ListEndOffsets(e.ctx, surfaceTopic))
 	from, missing := map[int32]kgo.Offset{}, 0
 	offsets.Each(func(o kadm.ListedOffset) {
 		end, _ := ends.Lookup(o.Topic, o.Partition)
@@ -245,15 +217,15 @@ func (e explorer) readFrom(offsets kadm.ListedOffsets, show bool) int {
 }
 
 func (e explorer) consume() {
-	fact("all", e.readFrom(must(e.admin.ListStartOffsets(e.ctx, surfaceTopic)), true))
+	fact("all", e.readFrom(facts.Must(e.admin.ListStartOffsets(e.ctx, surfaceTopic)), true))
 	for _, when := range []int64{0, epochMs + 20_500, epochMs + 39_000, epochMs + 1_000_000_000} {
-		at := must(e.admin.ListOffsetsAfterMilli(e.ctx, when, surfaceTopic))
+		at := facts.Must(e.admin.ListOffsetsAfterMilli(e.ctx, when, surfaceTopic))
 		for _, o := range at.Offsets().Sorted() {
 			fact("at", when, o.Partition, o.At)
 		}
 		fact("from there", e.readFrom(at, false))
 	}
-	fact("from the end", e.readFrom(must(e.admin.ListEndOffsets(e.ctx, surfaceTopic)), false))
+	fact("from the end", e.readFrom(facts.Must(e.admin.ListEndOffsets(e.ctx, surfaceTopic)), false))
 	beyond := map[string]map[int32]kgo.Offset{surfaceTopic: {0: kgo.NewOffset().At(999)}}
 	lost := e.client(kgo.ConsumePartitions(beyond), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
 	defer lost.Close()
@@ -265,7 +237,7 @@ func (e explorer) offsets() {
 	committed.Add(kadm.Offset{Topic: surfaceTopic, Partition: 0, At: 5, LeaderEpoch: 0, Metadata: "why"})
 	committed.Add(kadm.Offset{Topic: surfaceTopic, Partition: 1, At: 7, LeaderEpoch: -1})
 	show := func() {
-		fetched := must(e.admin.FetchOffsets(e.ctx, readers))
+		fetched := facts.Must(e.admin.FetchOffsets(e.ctx, readers))
 		for _, o := range fetched.Sorted() {
 			fact("committed", o.Partition, o.At, o.LeaderEpoch, o.Metadata, o.Err)
 		}
@@ -278,12 +250,12 @@ func (e explorer) offsets() {
 	show()
 	gone := kadm.TopicsSet{}
 	gone.Add(surfaceTopic, 1)
-	fact("forget", must(e.admin.DeleteOffsets(e.ctx, readers, gone)).Error())
+	fact("forget", facts.Must(e.admin.DeleteOffsets(e.ctx, readers, gone)).Error())
 	show()
-	for _, group := range must(e.admin.DescribeGroups(e.ctx, readers, "franz-nobody")).Sorted() {
+	for _, group := range facts.Must(e.admin.DescribeGroups(e.ctx, readers, "franz-nobody")).Sorted() {
 		fact("group", group.Group, group.State, group.ProtocolType, group.Protocol, len(group.Members), group.Err)
 	}
-	for _, group := range must(e.admin.DeleteGroups(e.ctx, readers, "franz-nobody")).Sorted() {
+	for _, group := range facts.Must(e.admin.DeleteGroups(e.ctx, readers, "franz-nobody")).Sorted() {
 		fact("delete group", group.Group, group.Err)
 	}
 }
@@ -329,27 +301,27 @@ func (e explorer) rebalance() {
 	for seat := range 3 {
 		stops = append(stops, e.member(seat, shares))
 	}
-	e.until("two each", sizes(2, 2, 2))
+	facts.Until(e.ctx, "two each", sizes(2, 2, 2))
 	var group kadm.DescribedGroup
-	e.until("a stable group", func() bool {
-		group = must(e.admin.DescribeGroups(e.ctx, sharers))[sharers]
+	facts.Until(e.ctx, "a stable group", func() bool {
+		group = facts.Must(e.admin.DescribeGroups(e.ctx, sharers))[sharers]
 		return group.State == "Stable"
 	})
 	for _, m := range group.Members {
 		assigned, _ := m.Assigned.AsConsumer()
-		fact("member", text(m.InstanceID), m.ClientID, group.Protocol, len(assigned.Topics[0].Partitions))
+		fact("member", facts.Text(m.InstanceID), m.ClientID, group.Protocol, len(assigned.Topics[0].Partitions))
 	}
 	_, err = e.admin.DeleteGroup(e.ctx, sharers)
 	fact("delete while used", err)
 	stops[0]()
 	stops[0] = e.member(0, shares)
-	e.until("its seat again", sizes(2, 2, 2))
+	facts.Until(e.ctx, "its seat again", sizes(2, 2, 2))
 	stops[2]()
-	left := must(e.admin.LeaveGroup(e.ctx, kadm.LeaveGroup(sharers).InstanceIDs("seat-2", "seat-9")))
+	left := facts.Must(e.admin.LeaveGroup(e.ctx, kadm.LeaveGroup(sharers).InstanceIDs("seat-2", "seat-9")))
 	for _, member := range left.Sorted() {
 		fact("leave", member.InstanceID, member.Err)
 	}
-	e.until("three each", sizes(3, 3))
+	facts.Until(e.ctx, "three each", sizes(3, 3))
 	stops[0]()
 	stops[1]()
 }
@@ -358,26 +330,26 @@ func (e explorer) ends() {
 	below := kadm.Offsets{}
 	below.AddOffset(surfaceTopic, 0, 3, -1)
 	below.AddOffset(surfaceTopic, 1, 999, -1)
-	for _, deleted := range must(e.admin.DeleteRecords(e.ctx, below)).Sorted() {
+	for _, deleted := range facts.Must(e.admin.DeleteRecords(e.ctx, below)).Sorted() {
 		fact("delete records", deleted.Partition, deleted.LowWatermark, deleted.Err)
 	}
 	for _, list := range []func(context.Context, ...string) (kadm.ListedOffsets, error){
 		e.admin.ListStartOffsets, e.admin.ListEndOffsets, e.admin.ListCommittedOffsets,
 		e.admin.ListMaxTimestampOffsets, e.admin.ListLocalLogStartOffsets, e.admin.ListLatestRemoteOffsets,
 	} {
-		listed, _ := must(list(e.ctx, surfaceTopic)).Lookup(surfaceTopic, 0)
+		listed, _ := facts.Must(list(e.ctx, surfaceTopic)).Lookup(surfaceTopic, 0)
 		fact("listed", listed.Offset, listed.Timestamp, listed.LeaderEpoch, listed.Err)
 	}
-	metadata := must(e.admin.BrokerMetadata(e.ctx))
+	metadata := facts.Must(e.admin.BrokerMetadata(e.ctx))
 	fact("cluster", metadata.Controller, metadata.Brokers.NodeIDs())
-	for _, group := range must(e.admin.ListGroups(e.ctx)).Sorted() {
+	for _, group := range facts.Must(e.admin.ListGroups(e.ctx)).Sorted() {
 		if strings.HasPrefix(group.Group, "franz-") {
 			fact("group", group.Group, group.ProtocolType)
 		}
 	}
 	deleted, err := e.admin.DeleteTopics(e.ctx, surfaceTopic, sharedTopic)
 	fact("delete", err, deleted[surfaceTopic].Err, deleted[sharedTopic].Err)
-	e.until("it is gone", func() bool {
-		return must(e.admin.ListTopics(e.ctx, surfaceTopic))[surfaceTopic].Err != nil
+	facts.Until(e.ctx, "it is gone", func() bool {
+		return facts.Must(e.admin.ListTopics(e.ctx, surfaceTopic))[surfaceTopic].Err != nil
 	})
 }

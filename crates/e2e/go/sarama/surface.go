@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"klamm/e2e/facts"
+
 	"github.com/IBM/sarama"
 )
 
@@ -24,7 +26,6 @@ const (
 	sharers      = "sarama-sharers"
 	bigBytes     = 900_000
 	epochMs      = int64(1_700_000_000_000)
-	pollInterval = 20 * time.Millisecond
 )
 
 // explorer asks one broker.
@@ -37,8 +38,8 @@ type explorer struct {
 
 func surface(ctx context.Context, bootstrap string) {
 	e := explorer{ctx: ctx, bootstrap: []string{bootstrap}}
-	e.client = must(sarama.NewClient(e.bootstrap, e.settings()))
-	e.admin = must(sarama.NewClusterAdminFromClient(e.client))
+	e.client = facts.Must(sarama.NewClient(e.bootstrap, e.settings()))
+	e.admin = facts.Must(sarama.NewClusterAdminFromClient(e.client))
 	e.topics()
 	e.configs()
 	e.produce()
@@ -61,20 +62,8 @@ func (e explorer) settings() *sarama.Config {
 	return config
 }
 
-func must[T any](value T, err error) T {
-	check(err)
-	return value
-}
-
 func fact(name string, values ...any) {
-	shown := make([]string, 0, len(values))
-	for _, value := range values {
-		if err, failed := value.(error); failed {
-			value = errorName(err)
-		}
-		shown = append(shown, fmt.Sprintf("%v", value))
-	}
-	fmt.Println(name+":", strings.Join(shown, " "))
+	facts.Print(errorName, name, values...)
 }
 
 // errorName leaves out the words that each broker has of its own.
@@ -86,25 +75,8 @@ func errorName(err error) string {
 	return err.Error()
 }
 
-// until waits for what was acknowledged to be seen.
-func (e explorer) until(what string, attempt func() bool) {
-	for !attempt() {
-		if e.ctx.Err() != nil {
-			log.Fatalf("waited in vain: %s", what)
-		}
-		time.Sleep(pollInterval)
-	}
-}
-
-func text(value *string) string {
-	if value == nil {
-		return "null"
-	}
-	return *value
-}
-
 func (e explorer) described(topic string) *sarama.TopicMetadata {
-	return must(e.admin.DescribeTopics([]string{topic}))[0]
+	return facts.Must(e.admin.DescribeTopics([]string{topic}))[0]
 }
 
 func (e explorer) topics() {
@@ -125,7 +97,7 @@ func (e explorer) topics() {
 	create("sarama-dry", 1, 1, nil, true)
 	fact("grow", e.admin.CreatePartitions(surfaceTopic, 4, nil, false))
 	fact("shrink", e.admin.CreatePartitions(surfaceTopic, 2, nil, false))
-	e.until("four partitions", func() bool { return len(e.described(surfaceTopic).Partitions) == 4 })
+	facts.Until(e.ctx, "four partitions", func() bool { return len(e.described(surfaceTopic).Partitions) == 4 })
 	partitions := e.described(surfaceTopic).Partitions
 	slices.SortFunc(partitions, func(a, b *sarama.PartitionMetadata) int { return cmp.Compare(a.ID, b.ID) })
 	for _, p := range partitions {
@@ -137,11 +109,11 @@ func (e explorer) topics() {
 
 func (e explorer) config(name string) string {
 	resource := sarama.ConfigResource{Type: sarama.TopicResource, Name: surfaceTopic, ConfigNames: []string{name}}
-	return must(e.admin.DescribeConfig(resource))[0].Value
+	return facts.Must(e.admin.DescribeConfig(resource))[0].Value
 }
 
 func (e explorer) configs() {
-	all := must(e.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: surfaceTopic}))
+	all := facts.Must(e.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: surfaceTopic}))
 	slices.SortFunc(all, func(a, b sarama.ConfigEntry) int { return strings.Compare(a.Name, b.Name) })
 	for _, c := range all {
 		fact("config", c.Name, c.Value, c.ReadOnly, c.Default, c.Source, c.Sensitive, c.Type)
@@ -153,17 +125,17 @@ func (e explorer) configs() {
 	alter(sarama.IncrementalAlterConfigsOperationSet, "retention.ms", "7200000")
 	alter(sarama.IncrementalAlterConfigsOperationSet, "retention.ms", "long")
 	alter(sarama.IncrementalAlterConfigsOperationAppend, "cleanup.policy", "compact")
-	e.until("the appended", func() bool { return e.config("cleanup.policy") == "delete,compact" })
+	facts.Until(e.ctx, "the appended", func() bool { return e.config("cleanup.policy") == "delete,compact" })
 	alter(sarama.IncrementalAlterConfigsOperationSubtract, "cleanup.policy", "compact")
-	e.until("the default", func() bool { return e.config("cleanup.policy") == "delete" })
+	facts.Until(e.ctx, "the default", func() bool { return e.config("cleanup.policy") == "delete" })
 	bytesMax := "1000012"
 	entries := map[string]*string{"max.message.bytes": &bytesMax}
 	fact("alter all", e.admin.AlterConfig(sarama.TopicResource, surfaceTopic, entries, false))
-	e.until("the reset", func() bool { return e.config("retention.ms") == "604800000" })
+	facts.Until(e.ctx, "the reset", func() bool { return e.config("retention.ms") == "604800000" })
 }
 
 func (e explorer) produce() {
-	producer := must(sarama.NewSyncProducer(e.bootstrap, e.settings()))
+	producer := facts.Must(sarama.NewSyncProducer(e.bootstrap, e.settings()))
 	send := func(message sarama.ProducerMessage, key, value sarama.Encoder, at int64) {
 		message.Key, message.Value, message.Timestamp = key, value, time.UnixMilli(epochMs+at)
 		partition, offset, err := producer.SendMessage(&message)
@@ -186,7 +158,7 @@ func (e explorer) produce() {
 		// a producer that is not idempotent can go on after a refusal
 		config := e.settings()
 		config.Producer.Idempotent = false
-		producer = must(sarama.NewSyncProducer(e.bootstrap, config))
+		producer = facts.Must(sarama.NewSyncProducer(e.bootstrap, config))
 		send(refused, nil, refused.Value, 0)
 		check(producer.Close())
 	}
@@ -194,13 +166,13 @@ func (e explorer) produce() {
 
 // readFrom yields how many records lie from `offset` to the end of a partition, and shows them.
 func (e explorer) readFrom(partition int32, offset int64, show bool) int {
-	end := must(e.client.GetOffset(surfaceTopic, partition, sarama.OffsetNewest))
+	end := facts.Must(e.client.GetOffset(surfaceTopic, partition, sarama.OffsetNewest))
 	count := int(end - offset)
 	if offset < 0 || count == 0 {
 		return 0
 	}
-	consumer := must(sarama.NewConsumerFromClient(e.client))
-	reader := must(consumer.ConsumePartition(surfaceTopic, partition, offset))
+	consumer := facts.Must(sarama.NewConsumerFromClient(e.client))
+	reader := facts.Must(consumer.ConsumePartition(surfaceTopic, partition, offset))
 	for range count {
 		var r *sarama.ConsumerMessage
 		select {
@@ -228,11 +200,11 @@ func (e explorer) consume() {
 	for partition := range int32(4) {
 		fact("all", partition, e.readFrom(partition, 0, true))
 		for _, at := range []int64{0, epochMs + 20_500, epochMs + 39_000, epochMs + 1_000_000_000} {
-			offset := must(e.client.GetOffset(surfaceTopic, partition, at))
+			offset := facts.Must(e.client.GetOffset(surfaceTopic, partition, at))
 			fact("at", at, partition, offset, e.readFrom(partition, offset, false))
 		}
 	}
-	consumer := must(sarama.NewConsumerFromClient(e.client))
+	consumer := facts.Must(sarama.NewConsumerFromClient(e.client))
 	_, err := consumer.ConsumePartition(surfaceTopic, 0, 999)
 	fact("out of range", err)
 	_, err = consumer.ConsumePartition("sarama-missing", 0, 0)
@@ -241,7 +213,7 @@ func (e explorer) consume() {
 
 func (e explorer) offsets() {
 	show := func() {
-		listed := must(e.admin.ListConsumerGroupOffsets(readers, map[string][]int32{surfaceTopic: {0, 1, 2}}))
+		listed := facts.Must(e.admin.ListConsumerGroupOffsets(readers, map[string][]int32{surfaceTopic: {0, 1, 2}}))
 		for _, p := range []int32{0, 1, 2} {
 			block := listed.GetBlock(surfaceTopic, p)
 			fact("committed", p, block.Offset, block.LeaderEpoch, block.Metadata, block.Err)
@@ -249,7 +221,7 @@ func (e explorer) offsets() {
 	}
 	commit := func(offsets map[int32]sarama.OffsetAndMetadata) {
 		moved := map[string]map[int32]sarama.OffsetAndMetadata{surfaceTopic: offsets}
-		answer := must(e.admin.AlterConsumerGroupOffsets(readers, moved, nil))
+		answer := facts.Must(e.admin.AlterConsumerGroupOffsets(readers, moved, nil))
 		fact("commit", answer.Errors[surfaceTopic])
 	}
 	commit(map[int32]sarama.OffsetAndMetadata{0: {Offset: 5, Metadata: "why"}, 1: {Offset: 7, LeaderEpoch: -1}})
@@ -257,7 +229,7 @@ func (e explorer) offsets() {
 	commit(map[int32]sarama.OffsetAndMetadata{0: {Offset: 0, LeaderEpoch: -1}})
 	fact("forget", e.admin.DeleteConsumerGroupOffset(readers, surfaceTopic, 1))
 	show()
-	described := must(e.admin.DescribeConsumerGroups([]string{readers, "sarama-nobody"}))
+	described := facts.Must(e.admin.DescribeConsumerGroups([]string{readers, "sarama-nobody"}))
 	slices.SortFunc(described, func(a, b *sarama.GroupDescription) int { return strings.Compare(a.GroupId, b.GroupId) })
 	for _, group := range described {
 		fact("group", group.GroupId, group.State, group.ProtocolType, group.Protocol, len(group.Members), group.Err)
@@ -294,7 +266,7 @@ func (e explorer) member(number int, shares *sync.Map) (stop func()) {
 	config.Consumer.Group.Heartbeat.Interval = 100 * time.Millisecond
 	config.Consumer.Group.Session.Timeout = 6 * time.Second
 	config.Consumer.Return.Errors = false
-	group := must(sarama.NewConsumerGroup(e.bootstrap, sharers, config))
+	group := facts.Must(sarama.NewConsumerGroup(e.bootstrap, sharers, config))
 	reading, cancel := context.WithCancel(e.ctx)
 	done := make(chan struct{})
 	go func() {
@@ -327,27 +299,27 @@ func (e explorer) rebalance() {
 	for number := range 3 {
 		stops = append(stops, e.member(number, shares))
 	}
-	e.until("two each", sizes(2, 2, 2))
+	facts.Until(e.ctx, "two each", sizes(2, 2, 2))
 	var group *sarama.GroupDescription
-	e.until("a stable group", func() bool {
-		group = must(e.admin.DescribeConsumerGroups([]string{sharers}))[0]
+	facts.Until(e.ctx, "a stable group", func() bool {
+		group = facts.Must(e.admin.DescribeConsumerGroups([]string{sharers}))[0]
 		return group.State == "Stable"
 	})
 	members := slices.SortedFunc(maps.Values(group.Members), func(a, b *sarama.GroupMemberDescription) int {
-		return strings.Compare(text(a.GroupInstanceId), text(b.GroupInstanceId))
+		return strings.Compare(facts.Text(a.GroupInstanceId), facts.Text(b.GroupInstanceId))
 	})
 	for _, m := range members {
-		assigned := must(m.GetMemberAssignment())
-		fact("member", text(m.GroupInstanceId), m.ClientId, group.Protocol, len(assigned.Topics[sharedTopic]))
+		assigned := facts.Must(m.GetMemberAssignment())
+		fact("member", facts.Text(m.GroupInstanceId), m.ClientId, group.Protocol, len(assigned.Topics[sharedTopic]))
 	}
 	fact("delete while used", e.admin.DeleteConsumerGroup(sharers))
 	stops[0]()
 	stops[0] = e.member(0, shares)
-	e.until("its seat again", sizes(2, 2, 2))
+	facts.Until(e.ctx, "its seat again", sizes(2, 2, 2))
 	stops[2]()
 	left, err := e.admin.RemoveMemberFromConsumerGroup(sharers, []string{"seat-2", "seat-9"})
 	fact("leave", err, left.Err, left.Members[0].Err, left.Members[1].Err)
-	e.until("three each", sizes(3, 3))
+	facts.Until(e.ctx, "three each", sizes(3, 3))
 	stops[0]()
 	stops[1]()
 }
@@ -356,18 +328,18 @@ func (e explorer) ends() {
 	fact("delete records", e.admin.DeleteRecords(surfaceTopic, map[int32]int64{0: 3}))
 	fact("too many", e.admin.DeleteRecords(surfaceTopic, map[int32]int64{0: 999}) != nil)
 	for _, at := range []int64{sarama.OffsetOldest, sarama.OffsetNewest, -3, -4} {
-		listed := must(e.admin.ListOffsets(map[string]map[int32]int64{surfaceTopic: {0: at}}, nil))
+		listed := facts.Must(e.admin.ListOffsets(map[string]map[int32]int64{surfaceTopic: {0: at}}, nil))
 		found := listed[surfaceTopic][0]
 		fact("listed", at, found.Offset, found.Timestamp, found.Err)
 	}
 	brokers, controller, err := e.admin.DescribeCluster()
 	fact("cluster", len(brokers), brokers[0].ID(), controller, err)
-	groups := must(e.admin.ListConsumerGroups())
+	groups := facts.Must(e.admin.ListConsumerGroups())
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
 		if strings.HasPrefix(group, "sarama-") {
 			fact("group", group, groups[group])
 		}
 	}
 	fact("delete", e.admin.DeleteTopic(surfaceTopic), e.admin.DeleteTopic(sharedTopic))
-	e.until("it is gone", func() bool { return e.described(surfaceTopic).Err != sarama.ErrNoError })
+	facts.Until(e.ctx, "it is gone", func() bool { return e.described(surfaceTopic).Err != sarama.ErrNoError })
 }

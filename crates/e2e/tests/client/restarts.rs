@@ -27,7 +27,8 @@ fn a_killed_kafka_loses_and_doubles_nothing_of_ours() {
 #[test]
 fn a_killed_klamm_loses_and_doubles_nothing_of_ours() {
     on_runtime(async {
-        produce_across_a_kill(Klamm::start()).await;
+        let klamm = produce_across_a_kill(Klamm::start()).await;
+        lose_the_tail(klamm).await;
     });
 }
 
