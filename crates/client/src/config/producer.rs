@@ -222,6 +222,13 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_only_consumers_heed_are_known() {
+        let shared = [("client.rack", "a"), ("no.such.key", "x")];
+        let read = ProducerConfig::from_properties(&shared.into_iter().collect());
+        assert_eq!(read.expect("valid").1, ["no.such.key"]);
+    }
+
+    #[test]
     fn idempotence_yields_to_what_contradicts_it_unless_asked_for() {
         let idempotent = |pairs: &[(&str, &str)]| read(pairs).map(|config| config.idempotence);
         assert_eq!(idempotent(&[]), Ok(true));

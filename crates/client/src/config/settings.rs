@@ -31,10 +31,12 @@ impl From<ConfigError> for crate::Error {
     }
 }
 
-/// Settings of Java's clients that mean nothing to this one: accepted so that files can be shared.
+/// Settings of Java's clients that mean nothing to this one, or only to its consumer: accepted so
+/// that files can be shared.
 const WITHOUT_EFFECT: &[&str] = &[
     "auto.include.jmx.reporter",
     "client.dns.lookup",
+    "client.rack",
     "config.providers",
     "connections.max.idle.ms",
     "enable.metrics.push",
@@ -50,6 +52,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "metrics.num.samples",
     "metrics.recording.level",
     "metrics.sample.window.ms",
+    "partitioner.rack.aware",
     "receive.buffer.bytes",
     "security.providers",
     "send.buffer.bytes",
