@@ -112,7 +112,8 @@ impl Raft {
             matches!(error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
         if leader.epoch > self.epoch || redirects {
             // a node that neither leads nor knows who does needs a pause before it is asked again
-            let is_news = leader.epoch > self.epoch || leader.id != self.leader_id();
+            let names_other = leader.id.is_some() && leader.id != self.leader_id();
+            let is_news = leader.epoch > self.epoch || names_other;
             return Some(self.follow(now, leader.clone(), fx) && is_news);
         }
         let is_lost = matches!(self.role, Role::Unattached(_)) || self.leader_id().is_none();

@@ -74,6 +74,25 @@ fn an_observer_asks_bootstrap_servers_until_one_names_the_leader() {
 }
 
 #[test]
+fn who_knows_nothing_better_is_asked_again_after_a_pause() {
+    let lost = LeaderInfo { epoch: LeaderEpoch(3), ..LeaderInfo::default() };
+    for (error, info) in [
+        (ErrorCode::NotLeaderOrFollower, lost.clone()),
+        (ErrorCode::NotLeaderOrFollower, leader(1, 3)),
+        (ErrorCode::UnknownLeaderEpoch, LeaderInfo { epoch: LeaderEpoch(2), ..lost }),
+    ] {
+        let (mut node, correlation) = observer();
+        let case = format!("{error:?} {info:?}");
+        let mut effects = node.reply(correlation, reply(error, info, -1, Fetched::Nothing));
+        // the bootstrap server may be asked meanwhile
+        while let Some((to, correlation, _)) = sent(&effects).pop() {
+            assert_ne!(to.id, NodeId(1), "{case}");
+            effects = node.step(Input::Failed { correlation });
+        }
+    }
+}
+
+#[test]
 fn a_follower_appends_what_continues_its_log_and_nothing_else() {
     for (fetched, appends) in [
         (records(10, 12, 2), true),
