@@ -10,6 +10,7 @@ use wire::catalogue::{CATALOGUE, Kind};
 use wire::*;
 
 const TOPIC: &str = "versions";
+const METADATA_TOPIC: &str = "__cluster_metadata";
 const GROUP: &str = "readers";
 const TIMEOUT_MS: i32 = 10_000;
 /// First versions that name topics by their ids.
@@ -19,6 +20,8 @@ const OFFSETS_BY_ID: i16 = 10;
 
 struct Asker {
     klamm: Klamm,
+    /// Of the listener that is asked.
+    port: u16,
     topic_id: TopicId,
     asked: BTreeSet<i16>,
 }
@@ -34,7 +37,7 @@ impl Asker {
 
     fn ask_once<'a, R: Request<'a>>(&self, request: &R, version: i16) {
         let what = format!("{} version {version}", R::KEY.name());
-        let mut connection = Connection::open(self.klamm.port()).expect("connect");
+        let mut connection = Connection::open(self.port).expect("connect");
         connection.send(request, version).expect("send");
         let body = connection.receive_body(R::KEY, version);
         let body = body.unwrap_or_else(|e| panic!("{what}: {e}\n{}", self.klamm.log()));
@@ -70,7 +73,8 @@ fn create_topic(klamm: &Klamm) -> TopicId {
 fn every_advertised_version_is_answered() {
     let klamm = Klamm::start();
     let topic_id = create_topic(&klamm);
-    let mut asker = Asker { klamm, topic_id, asked: BTreeSet::new() };
+    let port = klamm.port();
+    let mut asker = Asker { klamm, port, topic_id, asked: BTreeSet::new() };
     ask_for_data(&mut asker);
     ask_for_offsets(&mut asker);
     ask_for_groups(&mut asker);
@@ -78,6 +82,39 @@ fn every_advertised_version_is_answered() {
     ask_for_the_cluster(&mut asker);
     let left: Vec<_> = advertised(&asker.klamm).difference(&asker.asked).copied().collect();
     assert!(left.is_empty(), "advertised, and not asked here: {left:?}");
+}
+
+/// What only nodes ask, and the metadata log.
+#[test]
+fn a_controllers_own_versions_are_answered() {
+    let klamm = Klamm::start();
+    let port = klamm.controller_port();
+    let mut asker = Asker { klamm, port, topic_id: TopicId::ZERO, asked: BTreeSet::new() };
+    asker.ask(|version| {
+        let (topic, topic_id) = match version {
+            FETCH_BY_ID.. => ("".into(), TopicId::ONE),
+            _ => (METADATA_TOPIC.into(), TopicId::ZERO),
+        };
+        let partition =
+            fetch_request::FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
+        let topics =
+            vec![fetch_request::FetchTopic { topic, topic_id, partitions: vec![partition] }];
+        FetchRequest { max_bytes: 1 << 20, topics, ..Default::default() }
+    });
+    asker.ask(|_| FetchSnapshotRequest {
+        topics: vec![fetch_snapshot_request::TopicSnapshot {
+            name: METADATA_TOPIC.into(),
+            partitions: vec![fetch_snapshot_request::PartitionSnapshot::default()],
+        }],
+        ..Default::default()
+    });
+    asker.ask(|_| BrokerRegistrationRequest { broker_id: 99, ..Default::default() });
+    asker.ask(|_| BrokerHeartbeatRequest { broker_id: 99, ..Default::default() });
+    asker.ask(|_| ControllerRegistrationRequest { controller_id: 1, ..Default::default() });
+    asker.ask(|_| AllocateProducerIdsRequest { broker_id: 99, ..Default::default() });
+    asker.ask(|_| AlterPartitionRequest { broker_id: 99, ..Default::default() });
+    asker.ask(|_| AssignReplicasToDirsRequest { broker_id: 99, ..Default::default() });
+    asker.ask(|_| EnvelopeRequest::default());
 }
 
 fn ask_for_data(asker: &mut Asker) {
@@ -321,4 +358,11 @@ fn ask_for_the_cluster(asker: &mut Asker) {
     });
     asker.ask(|_| UpdateFeaturesRequest { timeout_ms: TIMEOUT_MS, ..Default::default() });
     asker.ask(|_| DescribeClusterRequest::default());
+    asker.ask(|_| UnregisterBrokerRequest { broker_id: 99 });
+    asker.ask(|_| DescribeQuorumRequest {
+        topics: vec![describe_quorum_request::TopicData {
+            topic_name: METADATA_TOPIC.into(),
+            partitions: vec![describe_quorum_request::PartitionData::default()],
+        }],
+    });
 }

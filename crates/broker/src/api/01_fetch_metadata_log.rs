@@ -18,8 +18,11 @@ use wire::fetch_response::{
 pub(crate) const METADATA_TOPIC: &str = "__cluster_metadata";
 pub(crate) const METADATA_TOPIC_ID: TopicId = Uuid::ONE;
 
+/// The quorum follows its leader in these versions only (KIP-595); older ones read plain records.
+const FIRST_VERSION_OF_RAFT: i16 = 12;
 const FIRST_VERSION_WITH_IDS: i16 = 13;
 const FIRST_VERSION_WITH_REPLICA_STATE: i16 = 15;
+const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
 
 /// No answer is larger, whatever the request allows; Kafka's bound of `raft` fetches.
 const RESPONSE_BYTES_MAX: u32 = 8 * 1024 * 1024;
@@ -49,7 +52,8 @@ fn read(context: &RequestContext<'_>, request: &FetchRequest<'_>) -> Result<LogF
         _ => topic.topic == METADATA_TOPIC,
     };
     let [partition] = topic.partitions.as_slice() else { return Err(ErrorCode::InvalidRequest) };
-    if !is_ours || partition.partition != 0 {
+    let is_raft = context.version >= FIRST_VERSION_OF_RAFT;
+    if !is_raft || !is_ours || partition.partition != 0 {
         return Err(ErrorCode::InvalidRequest);
     }
     let bytes_max = request.max_bytes.min(partition.partition_max_bytes);
@@ -120,16 +124,16 @@ fn response(context: &RequestContext<'_>, answer: LogAnswer) -> FetchResponse<'s
         }
         LogFound::Refused(code) => partition.error_code = code.code(),
     }
+    let told =
+        endpoint(context, &leader).filter(|_| context.version >= FIRST_VERSION_WITH_ENDPOINTS);
+    let endpoints = told.map(node_endpoint(&leader)).into_iter().collect();
     FetchResponse {
         responses: vec![FetchableTopicResponse {
             topic: METADATA_TOPIC.into(),
             topic_id: METADATA_TOPIC_ID,
             partitions: vec![partition],
         }],
-        node_endpoints: endpoint(context, &leader)
-            .map(node_endpoint(&leader))
-            .into_iter()
-            .collect(),
+        node_endpoints: endpoints,
         ..FetchResponse::default()
     }
 }

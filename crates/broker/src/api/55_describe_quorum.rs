@@ -6,11 +6,13 @@ use crate::controller::leader::{QuorumView, ReplicaView};
 use crate::dispatch::RequestContext;
 use metadata::image::Endpoint;
 use std::borrow::Cow;
-use types::{ErrorCode, NodeId};
+use types::{DirectoryId, ErrorCode, NodeId};
 use wire::describe_quorum_request::DescribeQuorumRequest;
 use wire::describe_quorum_response::{
     DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
 };
+
+const FIRST_VERSION_WITH_DIRECTORIES: i16 = 2;
 
 pub(crate) async fn answer(
     context: &RequestContext<'_>,
@@ -28,10 +30,24 @@ pub(crate) async fn answer(
             controller.describe_quorum(request.into_owned()).await.ok()
         }
     };
-    answered.unwrap_or_else(|| DescribeQuorumResponse {
+    let mut response = answered.unwrap_or_else(|| DescribeQuorumResponse {
         error_code: ErrorCode::NotController.code(),
         ..DescribeQuorumResponse::default()
-    })
+    });
+    if context.version < FIRST_VERSION_WITH_DIRECTORIES {
+        forget_directories(&mut response);
+    }
+    response
+}
+
+/// Older clients know neither directories nor nodes.
+fn forget_directories(response: &mut DescribeQuorumResponse<'static>) {
+    response.nodes.clear();
+    let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+    for partition in partitions {
+        let replicas = partition.current_voters.iter_mut().chain(&mut partition.observers);
+        replicas.for_each(|replica| replica.replica_directory_id = DirectoryId::ZERO);
+    }
 }
 
 fn response(view: &QuorumView) -> DescribeQuorumResponse<'static> {

@@ -16,6 +16,8 @@ use wire::fetch_snapshot_response::{
 /// No answer is larger, whatever the request allows.
 const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+const FIRST_VERSION_WITH_ENDPOINTS: i16 = 1;
+
 pub(crate) async fn answer(
     context: &RequestContext<'_>,
     request: FetchSnapshotRequest<'_>,
@@ -91,7 +93,9 @@ fn node_endpoints(context: &RequestContext<'_>, leader: &LogLeader) -> Vec<NodeE
         host: Cow::Owned(endpoint.host.to_string()),
         port: endpoint.port,
     };
-    endpoint(context, leader).map(node).into_iter().collect()
+    let told =
+        endpoint(context, leader).filter(|_| context.version >= FIRST_VERSION_WITH_ENDPOINTS);
+    told.map(node).into_iter().collect()
 }
 
 fn refused(code: ErrorCode) -> FetchSnapshotResponse<'static> {
