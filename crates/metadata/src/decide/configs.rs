@@ -10,7 +10,8 @@ use wire::incremental_alter_configs_request::AlterableConfig;
 use wire::record_frame::MetadataRecord;
 use wire::{
     AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, alter_configs_response, incremental_alter_configs_response,
+    IncrementalAlterConfigsResponse, Str, alter_configs_request, alter_configs_response,
+    incremental_alter_configs_request, incremental_alter_configs_response,
 };
 
 use super::config_rules::{check_values, key_of};
@@ -36,28 +37,23 @@ impl Command for IncrementalAlterConfigs<'_> {
     type Reply = IncrementalAlterConfigsResponse<'static>;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
-        let keys = self.0.resources.iter().map(|r| (r.resource_type, &*r.resource_name));
-        let repeated = repeated(keys);
-        let mut records = Vec::new();
-        let mut responses = Vec::new();
-        for wanted in &self.0.resources {
-            let kind = ResourceKind::from_id(wanted.resource_type);
-            let resource = ConfigResource::new(kind, &wanted.resource_name);
-            let altered = check_unique(&repeated, wanted.resource_type, &wanted.resource_name)
-                .and_then(|()| controller.incremental(&resource, &wanted.configs))
-                .and_then(|values| controller.alter(&resource, &values));
-            let (error_code, error_message) = outcome(&altered);
-            responses.push(incremental_alter_configs_response::AlterConfigsResourceResponse {
-                error_code,
-                error_message,
-                resource_type: wanted.resource_type,
-                resource_name: Cow::Owned(wanted.resource_name.to_string()),
-            });
-            records.extend(altered.unwrap_or_default());
-        }
-        if self.0.validate_only {
-            records.clear();
-        }
+        let head = |wanted: &incremental_alter_configs_request::AlterConfigsResource<'_>| {
+            ConfigResource::new(ResourceKind::from_id(wanted.resource_type), &wanted.resource_name)
+        };
+        let (records, answers) = controller.alter_each(
+            &self.0.resources,
+            head,
+            |resource, wanted| controller.incremental(resource, &wanted.configs),
+            self.0.validate_only,
+        );
+        let responses = answers
+            .map(|answer| incremental_alter_configs_response::AlterConfigsResourceResponse {
+                error_code: answer.error_code,
+                error_message: answer.error_message,
+                resource_type: answer.resource.kind.id(),
+                resource_name: Cow::Owned(answer.resource.name.to_string()),
+            })
+            .collect();
         let reply = IncrementalAlterConfigsResponse { throttle_time_ms: 0, responses };
         Decision { records, reply }
     }
@@ -67,34 +63,66 @@ impl Command for AlterConfigs<'_> {
     type Reply = AlterConfigsResponse<'static>;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
-        let keys = self.0.resources.iter().map(|r| (r.resource_type, &*r.resource_name));
-        let repeated = repeated(keys);
-        let mut records = Vec::new();
-        let mut responses = Vec::new();
-        for wanted in &self.0.resources {
-            let kind = ResourceKind::from_id(wanted.resource_type);
-            let resource = ConfigResource::new(kind, &wanted.resource_name);
-            let pairs = wanted.configs.iter().map(|c| (&*c.name, c.value.as_deref()));
-            let altered = check_unique(&repeated, wanted.resource_type, &wanted.resource_name)
-                .and_then(|()| controller.replacement(&resource, pairs))
-                .and_then(|values| controller.alter(&resource, &values));
-            let (error_code, error_message) = outcome(&altered);
-            responses.push(alter_configs_response::AlterConfigsResourceResponse {
-                error_code,
-                error_message,
-                resource_type: wanted.resource_type,
-                resource_name: Cow::Owned(wanted.resource_name.to_string()),
-            });
-            records.extend(altered.unwrap_or_default());
-        }
-        if self.0.validate_only {
-            records.clear();
-        }
+        let head = |wanted: &alter_configs_request::AlterConfigsResource<'_>| {
+            ConfigResource::new(ResourceKind::from_id(wanted.resource_type), &wanted.resource_name)
+        };
+        let (records, answers) = controller.alter_each(
+            &self.0.resources,
+            head,
+            |resource, wanted| {
+                let pairs = wanted.configs.iter().map(|c| (&*c.name, c.value.as_deref()));
+                controller.replacement(resource, pairs)
+            },
+            self.0.validate_only,
+        );
+        let responses = answers
+            .map(|answer| alter_configs_response::AlterConfigsResourceResponse {
+                error_code: answer.error_code,
+                error_message: answer.error_message,
+                resource_type: answer.resource.kind.id(),
+                resource_name: Cow::Owned(answer.resource.name.to_string()),
+            })
+            .collect();
         Decision { records, reply: AlterConfigsResponse { throttle_time_ms: 0, responses } }
     }
 }
 
+/// What one resource of a request is answered; both requests answer alike.
+struct Answer {
+    resource: ConfigResource,
+    error_code: i16,
+    error_message: Option<Str<'static>>,
+}
+
 impl Controller<'_> {
+    /// Alters resource by resource; `values` says what the keys of each should be.
+    fn alter_each<W>(
+        &self,
+        wanted: &[W],
+        resource_of: impl Fn(&W) -> ConfigResource,
+        values: impl Fn(&ConfigResource, &W) -> Result<NewValues, Refusal>,
+        validate_only: bool,
+    ) -> (Vec<MetadataRecord<'static>>, impl Iterator<Item = Answer>) {
+        let resources: Vec<ConfigResource> = wanted.iter().map(resource_of).collect();
+        let mut seen = BTreeSet::new();
+        let repeated: BTreeSet<&ConfigResource> =
+            resources.iter().filter(|resource| !seen.insert(*resource)).collect();
+        let mut records = Vec::new();
+        let mut answers = Vec::with_capacity(wanted.len());
+        for (resource, wanted) in resources.iter().zip(wanted) {
+            let altered = if repeated.contains(resource) {
+                let message = "Each resource must appear at most once.";
+                Err(Refusal::new(ErrorCode::InvalidRequest, message))
+            } else {
+                values(resource, wanted).and_then(|values| self.alter(resource, &values))
+            };
+            let (error_code, error_message) = outcome(&altered);
+            answers.push(Answer { resource: resource.clone(), error_code, error_message });
+            records.extend(altered.ok().filter(|_| !validate_only).unwrap_or_default());
+        }
+        (records, answers.into_iter())
+    }
+
     fn incremental(
         &self,
         resource: &ConfigResource,
@@ -268,19 +296,6 @@ fn given_items(text: &str) -> Vec<&str> {
         items.pop();
     }
     items
-}
-
-fn repeated<'a>(resources: impl Iterator<Item = (i8, &'a str)>) -> BTreeSet<(i8, &'a str)> {
-    let mut seen = BTreeSet::new();
-    resources.filter(|resource| !seen.insert(*resource)).collect()
-}
-
-fn check_unique(repeated: &BTreeSet<(i8, &str)>, kind: i8, name: &str) -> Result<(), Refusal> {
-    if repeated.contains(&(kind, name)) {
-        let message = "Each resource must appear at most once.";
-        return Err(Refusal::new(ErrorCode::InvalidRequest, message));
-    }
-    Ok(())
 }
 
 fn record(resource: &ConfigResource, name: &str, value: Option<String>) -> MetadataRecord<'static> {

@@ -28,7 +28,7 @@ use types::{LeaderEpoch, NodeId, Offset};
 use wire::config_record::ConfigRecord;
 use wire::record_frame::MetadataRecord;
 
-const SEEDS: u64 = 1_500;
+const SEEDS: u64 = 1_000;
 const STEPS: usize = 40;
 const BROKERS: i32 = 4;
 /// A release without eligible leader replicas.
