@@ -1,6 +1,7 @@
 //! An image written out as records, in the order in which Kafka's snapshots have them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use types::{NodeId, TopicId};
 use wire::Str;
@@ -18,8 +19,9 @@ use wire::register_controller_record::{
 use wire::topic_record::TopicRecord;
 
 use super::{
-    BrokerRegistration, ControllerRegistration, Image, PartitionState, QuotaEntity, Topic,
+    BrokerRegistration, ControllerRegistration, Endpoint, Image, PartitionState, QuotaEntity, Topic,
 };
+use crate::features::LevelRange;
 use crate::metadata_version::MetadataVersion;
 
 impl Image {
@@ -147,25 +149,14 @@ impl BrokerRegistration {
             is_migrating_zk_broker: self.migrating,
             incarnation_id: self.incarnation,
             broker_epoch: self.epoch.0,
-            end_points: self
-                .endpoints
-                .iter()
-                .map(|e| BrokerEndpoint {
-                    name: owned(&e.listener),
-                    host: owned(&e.host),
-                    port: e.port,
-                    security_protocol: e.security_protocol,
-                })
-                .collect(),
-            features: self
-                .features
-                .iter()
-                .map(|(name, range)| BrokerFeature {
-                    name: owned(name),
-                    min_supported_version: range.min,
-                    max_supported_version: range.max,
-                })
-                .collect(),
+            end_points: endpoints(&self.endpoints, |name, host, port, security_protocol| {
+                BrokerEndpoint { name, host, port, security_protocol }
+            }),
+            features: levels(&self.features, |name, range| BrokerFeature {
+                name,
+                min_supported_version: range.min,
+                max_supported_version: range.max,
+            }),
             rack: self.rack.as_deref().map(owned),
             fenced: self.fenced,
             in_controlled_shutdown: self.in_controlled_shutdown,
@@ -183,27 +174,33 @@ impl ControllerRegistration {
             controller_id: self.id.0,
             incarnation_id: self.incarnation,
             zk_migration_ready: self.zk_migration_ready,
-            end_points: self
-                .endpoints
-                .iter()
-                .map(|e| ControllerEndpoint {
-                    name: owned(&e.listener),
-                    host: owned(&e.host),
-                    port: e.port,
-                    security_protocol: e.security_protocol,
-                })
-                .collect(),
-            features: self
-                .features
-                .iter()
-                .map(|(name, range)| ControllerFeature {
-                    name: owned(name),
-                    min_supported_version: range.min,
-                    max_supported_version: range.max,
-                })
-                .collect(),
+            end_points: endpoints(&self.endpoints, |name, host, port, security_protocol| {
+                ControllerEndpoint { name, host, port, security_protocol }
+            }),
+            features: levels(&self.features, |name, range| ControllerFeature {
+                name,
+                min_supported_version: range.min,
+                max_supported_version: range.max,
+            }),
         }
     }
+}
+
+/// The listeners as rows of a record; brokers' and controllers' are alike and have two types.
+fn endpoints<T>(
+    endpoints: &[Endpoint],
+    row: impl Fn(Str<'static>, Str<'static>, u16, i16) -> T,
+) -> Vec<T> {
+    let row = |e: &Endpoint| row(owned(&e.listener), owned(&e.host), e.port, e.security_protocol);
+    endpoints.iter().map(row).collect()
+}
+
+/// The levels of features that a node understands as rows of a record.
+fn levels<T>(
+    features: &BTreeMap<Box<str>, LevelRange>,
+    row: impl Fn(Str<'static>, LevelRange) -> T,
+) -> Vec<T> {
+    features.iter().map(|(name, range)| row(owned(name), *range)).collect()
 }
 
 fn quota_entity(entity: &QuotaEntity) -> Vec<EntityData<'static>> {
