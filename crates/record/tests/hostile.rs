@@ -2,14 +2,17 @@
 
 #![allow(unsafe_code, reason = "an allocator that counts has to be one")]
 
+mod support;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use proptest::prelude::*;
 use record::{
     BatchBuilder, Codec, Compression, HEADER_BYTES, Header, Producer, Rules, Scratch,
-    TimestampType, batches, crc32c, validate,
+    TimestampType, batches, validate,
 };
+use support::sealed;
 use types::TimestampMs;
 
 struct Counting;
@@ -52,14 +55,6 @@ fn peak_of(work: impl FnOnce()) -> usize {
 const OVERHEAD_BYTES: usize = 1 << 20;
 
 const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
-
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let length = i32::try_from(bytes.len() - 12).expect("small");
-    bytes[8..12].copy_from_slice(&length.to_be_bytes());
-    let crc = crc32c(&bytes[21..]);
-    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
-    bytes
-}
 
 /// Reads and validates `bytes` in every way there is.
 fn exercise(bytes: &[u8]) {

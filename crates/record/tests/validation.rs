@@ -1,9 +1,12 @@
 //! The rules of Kafka's leader, one case each: what is refused with which code, what is stored.
 
+mod support;
+
 use record::{
     Attributes, BatchBuilder, BatchHeader, Codec, Compression, HEADER_BYTES, Producer, Rejection,
-    Rules, Scratch, TimestampType, ValidBatch, batches, crc32c, validate,
+    Rules, Scratch, TimestampType, ValidBatch, batches, validate,
 };
+use support::sealed;
 use types::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 
 const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
@@ -27,14 +30,6 @@ fn forged(mut bytes: Vec<u8>, change: impl Fn(&mut BatchHeader)) -> Vec<u8> {
     change(&mut header);
     header.encode_into(&mut bytes);
     sealed(bytes)
-}
-
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let length = i32::try_from(bytes.len() - 12).expect("small");
-    bytes[8..12].copy_from_slice(&length.to_be_bytes());
-    let crc = crc32c(&bytes[21..]);
-    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
-    bytes
 }
 
 fn judge<'a>(bytes: &'a [u8], rules: &Rules) -> Result<ValidBatch<'a>, Rejection> {

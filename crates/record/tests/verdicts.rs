@@ -7,8 +7,9 @@ use std::path::Path;
 
 use record::{
     BatchBuilder, BatchHeader, Codec, Compression, HEADER_BYTES, Producer, Rules, Scratch,
-    TimestampType, crc32c, validate,
+    TimestampType, validate,
 };
+use support::sealed;
 use types::{Offset, ProducerId, Sequence, TimestampMs};
 
 const NOW: i64 = 1_700_000_000_000;
@@ -42,14 +43,6 @@ fn batch(timestamps: &[i64], compression: Compression, key: Option<&[u8]>) -> Ve
 
 fn plain() -> Vec<u8> {
     batch(&[NOW, NOW + 1, NOW], Compression::None, Some(b"k"))
-}
-
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let length = i32::try_from(bytes.len() - 12).expect("small");
-    bytes[8..12].copy_from_slice(&length.to_be_bytes());
-    let crc = crc32c(&bytes[21..]);
-    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
-    bytes
 }
 
 fn forged(change: impl Fn(&mut BatchHeader)) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, fs};
 
-use record::{Batch, Record, Scratch, TimestampType, batches};
+use record::{Batch, Record, Scratch, TimestampType, batches, crc32c};
 
 /// Batches with more records than this print one sum over their lines.
 const RECORDS_PRINTED_MAX: usize = 20;
@@ -84,6 +84,15 @@ fn line(record: &Record<'_>) -> String {
 fn hex(bytes: Option<&[u8]>) -> String {
     bytes
         .map_or("null".to_owned(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A forged batch with the length and the checksum that it should have.
+pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let length = i32::try_from(bytes.len() - 12).expect("small");
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
+    let crc = crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    bytes
 }
 
 /// A file of this crate.
