@@ -1,12 +1,18 @@
 //! The promise on tools: Apache Kafka's (4.3.1) do on Klamm, and ours do on Apache Kafka (4.4.0),
 //! what Apache Kafka's do on Apache Kafka: same exit code, same readable output.
+//!
+//! `TABLES=topics,groups` runs only these tables.
 
 #[path = "tools/differences.rs"]
 mod differences;
 #[path = "tools/ended.rs"]
 mod ended;
+#[path = "tools/files.rs"]
+mod files;
 #[path = "tools/java_tools.rs"]
 mod java_tools;
+#[path = "tools/load.rs"]
+mod load;
 #[path = "tools/normal.rs"]
 mod normal;
 #[path = "tools/script.rs"]
@@ -16,7 +22,21 @@ mod sides;
 #[path = "tools/tables.rs"]
 mod tables;
 
+use std::time::Instant;
+
 use sides::Bench;
+
+/// The console consumer leaves groups behind: what lists groups comes before it.
+const TABLES: &[(&str, &str)] = &[
+    ("topics", tables::TOPICS),
+    ("configs", tables::CONFIGS),
+    ("groups", tables::GROUPS),
+    ("records", tables::RECORDS),
+    ("cluster", tables::CLUSTER),
+    ("load", load::LOAD),
+    ("verifiable", load::VERIFIABLE),
+    ("unreachable", load::UNREACHABLE),
+];
 
 #[test]
 fn tools_that_ask_a_broker_answer_alike_on_both_sides() {
@@ -26,11 +46,30 @@ fn tools_that_ask_a_broker_answer_alike_on_both_sides() {
     bench.file("twice.json", &partitions("letters", &[(0, 1), (0, 2)]));
     bench.file("nonsense.json", "nonsense");
     bench.file("offsets.csv", "read,0,0\nread,1,1\n");
-    // the console consumer leaves groups behind: what lists groups comes before
-    let tables =
-        [tables::TOPICS, tables::CONFIGS, tables::GROUPS, tables::RECORDS, tables::CLUSTER];
-    for table in tables {
+    bench.file("negative.json", &partitions("letters", &[(0, -1)]));
+    bench.file("incomplete.json", r#"{"partitions":[{"topic":"letters","partition":0}]}"#);
+    bench.file("empty.json", &partitions("letters", &[]));
+    bench.file("version.json", &partitions("letters", &[(0, 2)]).replace(":1}", ":2}"));
+    bench.file("version-only.json", r#"{"version":1}"#);
+    bench.file("payload.txt", "one\ntwo\nthree\n");
+    let storage = "process.roles=broker,controller\nnode.id=1\n\
+                   controller.listener.names=CONTROLLER\n\
+                   listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093\n\
+                   controller.quorum.bootstrap.servers=localhost:9093\nlog.dirs=/dev/null/data\n";
+    bench.file("storage.properties", storage);
+    let hasty = "default.api.timeout.ms=1500\nrequest.timeout.ms=1000\nmax.block.ms=1500\n";
+    bench.file("hasty.properties", hasty);
+    let chosen = std::env::var("TABLES").unwrap_or_default();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.split(',').any(|word| word == name);
+    for (name, table) in TABLES.iter().filter(|(name, _)| is_chosen(name)) {
+        let started = Instant::now();
         bench.compare(table);
+        println!("{name}: {:.1?}", started.elapsed());
+    }
+    if is_chosen("files") {
+        bench.fill(files::WRITTEN);
+        bench.commit_transaction_on_kafka("dumped");
+        bench.compare_on_files(files::DUMPS);
     }
     bench.finish();
 }

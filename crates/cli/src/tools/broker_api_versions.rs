@@ -9,9 +9,6 @@ use wire::ApiKey;
 use super::support::options::Spec;
 use super::support::{block_on, connect, run as run_tool};
 
-/// The last key that Kafka 4.4 knows.
-const LAST_KEY: i16 = 94;
-
 fn spec() -> Spec {
     Spec::new("This tool helps to retrieve broker version information.").cluster()
 }
@@ -40,8 +37,8 @@ fn name(broker: &Broker) -> String {
 
 fn print(broker: &Broker, table: &VersionTable) {
     let advertised = table.iter().map(|(key, _)| key);
-    let known = (0..=LAST_KEY)
-        .filter(|key| ApiKey::from_i16(*key).is_some_and(|api| api.versions().is_some()));
+    let for_clients = |api: &ApiKey| api.versions().is_some() && api.listeners().broker;
+    let known = ApiKey::all().filter(for_clients).map(ApiKey::code);
     let mut keys: Vec<i16> = advertised.chain(known).collect();
     keys.sort_unstable();
     keys.dedup();

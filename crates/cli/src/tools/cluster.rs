@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use super::support::options::{Parsed, Spec};
 use super::support::table::Table;
-use super::support::{Done, ToolError, block_on, connect, exception, run as run_tool};
+use super::support::{Done, ToolError, block_on, connect, deprecated, exception, run as run_tool};
 
 fn spec() -> Spec {
     Spec::new("The Kafka cluster tool: cluster-id | list-endpoints | unregister --id ID")
+        .answers_help(1, None)
         .cluster()
         .value("config", "file", "(DEPRECATED) As --command-config.")
         .value("bootstrap-controller", "servers", "The controllers to connect to.")
@@ -27,8 +28,14 @@ pub fn run(args: &[String]) -> ExitCode {
                 "invalid choice: '{wrong}' (choose from 'cluster-id', 'unregister', 'list-endpoints')"
             )));
         }
+        let servers = servers.ok_or_else(missing)?;
+        if options.has("bootstrap-server") && options.has("bootstrap-controller") {
+            let what = "argument --bootstrap-controller: not allowed with --bootstrap-server";
+            return Err(ToolError::Usage(what.to_owned()));
+        }
+        deprecated(options, "config", "command-config");
         let mut properties = connect::properties(options, &["config", "command-config"], &[])?;
-        properties.set("bootstrap.servers", servers.ok_or_else(missing)?);
+        properties.set("bootstrap.servers", servers);
         let admin = connect::admin_with(&properties)?;
         block_on(async {
             match action {

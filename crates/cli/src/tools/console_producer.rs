@@ -21,7 +21,6 @@ fn spec() -> Spec {
     Spec::new("This tool helps to read data from standard input and publish it to Kafka.")
         .cluster()
         .value("topic", "topic", "REQUIRED: The topic to produce messages to.")
-        .value("broker-list", "servers", "As --bootstrap-server.")
         .flag("sync", "Send one message at a time.")
         .maybe("compression-codec", "codec", "none, gzip, snappy, lz4 or zstd; gzip if left out.")
         .value("batch-size", "size", "The bytes that a batch gathers (16384).")
@@ -147,14 +146,17 @@ async fn send_block(
 ) -> Result<Option<String>, ToolError> {
     for line in lines::split(block) {
         match reader.parse(line) {
-            Ok(line) => waiting.push_back(send(producer, topic, &line).await?),
+            Ok(line) => match send(producer, topic, &line).await {
+                Ok(delivery) => waiting.push_back(delivery),
+                Err(error) => report(Some(error), topic),
+            },
             Err(wrong) => return Ok(Some(wrong)),
         }
     }
     Ok(None)
 }
 
-async fn send(producer: &Producer, topic: &str, line: &Line<'_>) -> Result<Delivery, ToolError> {
+async fn send(producer: &Producer, topic: &str, line: &Line<'_>) -> client::Result<Delivery> {
     let headers: Vec<record::Header<'_>> =
         line.headers.iter().map(|(key, value)| record::Header { key, value: *value }).collect();
     let record = ProducerRecord {
@@ -164,7 +166,7 @@ async fn send(producer: &Producer, topic: &str, line: &Line<'_>) -> Result<Deliv
         headers: &headers,
         ..Default::default()
     };
-    Ok(producer.send(&record).await?)
+    producer.send(&record).await
 }
 
 /// As Kafka's tool, a record that could not be sent is reported and does not fail the tool.

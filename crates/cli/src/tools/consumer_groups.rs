@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use client::Admin;
 
+use super::support::java_order;
 use super::support::options::{Parsed, Spec};
 use super::support::table::Table;
 use super::support::{Done, ToolError, block_on, connect, exception, run as run_tool};
@@ -80,6 +81,12 @@ pub fn run(args: &[String]) -> ExitCode {
             // as Kafka's tool, which reports on standard output and ends well
             Err(ToolError::Failed(why)) => {
                 println!("\nError: Executing consumer group command failed due to {why}");
+                Ok(())
+            }
+            Err(ToolError::NoClient(why)) => {
+                let what = "Failed to create new KafkaAdminClient";
+                println!("\nError: Executing consumer group command failed due to {what}");
+                eprintln!("{why}");
                 Ok(())
             }
             done => done,
@@ -198,13 +205,13 @@ async fn delete(admin: &Admin, options: &Parsed) -> Done {
     let (mut deleted, mut refused) = (Vec::new(), Vec::new());
     for group in groups(admin, options).await? {
         match admin.delete_group(&group).await {
-            Ok(()) => deleted.push(format!("'{group}'")),
+            Ok(()) => deleted.push(group),
             Err(error) => refused.push((group, error)),
         }
     }
+    java_order::sort(&mut deleted, |name| name);
     if refused.is_empty() {
-        let names = deleted.join(", ");
-        println!("Deletion of requested consumer groups ({names}) was successful.");
+        println!("Deletion of requested consumer groups ({}) was successful.", quoted(&deleted));
         return Ok(());
     }
     println!("\nError: Deletion of some consumer groups failed:");
@@ -212,9 +219,13 @@ async fn delete(admin: &Admin, options: &Parsed) -> Done {
         println!("* Group '{group}' could not be deleted due to: {}", exception(&error));
     }
     if !deleted.is_empty() {
-        println!("\nThese consumer groups were deleted successfully: {}", deleted.join(", "));
+        println!("\nThese consumer groups were deleted successfully: {}", quoted(&deleted));
     }
     Ok(())
+}
+
+fn quoted(groups: &[String]) -> String {
+    groups.iter().map(|group| format!("'{group}'")).collect::<Vec<_>>().join(", ")
 }
 
 fn validate_regex(pattern: &str) -> Done {

@@ -17,7 +17,6 @@ const MIB: f64 = 1024.0 * 1024.0;
 fn spec() -> Spec {
     Spec::new("This tool is used to verify the consumer performance.")
         .cluster()
-        .value("broker-list", "servers", "As --bootstrap-server.")
         .value("topic", "topic", "The topic to consume from.")
         .value("include", "regex", "Regular expression of topics to consume from.")
         .value("num-records", "count", "REQUIRED: The number of records to consume.")
@@ -43,15 +42,34 @@ pub fn run(args: &[String]) -> ExitCode {
             let what = "Exactly one of the following arguments is required: [topic], [include]";
             return Err(ToolError::Usage(what.to_owned()));
         }
-        let wanted = match options.number::<u64>("num-records")? {
-            Some(wanted) => wanted,
-            None if options.has("messages") => options.number("messages")?.unwrap_or(0),
-            None => options.require("num-records").and(Ok(0))?,
+        let count = match (options.has("messages"), options.has("num-records")) {
+            (true, false) => "messages",
+            (false, true) => "num-records",
+            (true, true) | (false, false) => {
+                let what = "Exactly one of the following arguments is required: [messages], \
+                            [num-records]";
+                return Err(ToolError::Usage(what.to_owned()));
+            }
         };
+        let servers = connect::bootstrap(options)?;
+        for (old, instead) in [("messages", "num-records"), ("consumer.config", "command-config")] {
+            if options.has(old) {
+                println!("Warning: --{old} is deprecated. Use --{instead} instead.");
+            }
+        }
+        let detailed = options.has("show-detailed-stats");
+        if !options.has("hide-header") {
+            print_heads(detailed);
+        }
+        let wanted: u64 = options.number(count)?.unwrap_or(0);
+        let every = options.number("reporting-interval")?.unwrap_or(5000);
+        if every == 0 {
+            return Err(ToolError::Failed("Reporting interval must be greater than 0.".to_owned()));
+        }
         let files = ["consumer.config", "command-config"];
         let pairs = ["consumer-property", "command-property"];
         let mut settings = connect::properties(options, &files, &pairs)?;
-        settings.set("bootstrap.servers", connect::bootstrap(options)?);
+        settings.set("bootstrap.servers", servers);
         let group = format!("perf-consumer-{}", std::process::id());
         settings.set("group.id", options.get("group").unwrap_or(&group));
         settings.set_default("client.id", "perf-consumer-client");
@@ -64,8 +82,8 @@ pub fn run(args: &[String]) -> ExitCode {
         let test = Test {
             wanted,
             timeout: Duration::from_millis(options.number("timeout")?.unwrap_or(10_000)),
-            every: Duration::from_millis(options.number("reporting-interval")?.unwrap_or(5000)),
-            detailed: options.has("show-detailed-stats"),
+            every: Duration::from_millis(every),
+            detailed,
         };
         block_on(async {
             let mut consumer = Consumer::new(config);
@@ -75,9 +93,6 @@ pub fn run(args: &[String]) -> ExitCode {
                     consumer.subscribe_matching(Box::new(move |name| filter.matches(name)))?;
                 }
                 None => consumer.subscribe([options.require("topic")?])?,
-            }
-            if !options.has("hide-header") {
-                print_heads(test.detailed);
             }
             test.run(consumer).await
         })
@@ -156,16 +171,16 @@ impl Test {
             }
         }
         let spent = started.elapsed();
-        if !self.detailed {
-            let line = columns(total, Count::default(), spent, rebalanced());
-            println!("{start_time}, {}, {line}", local_time());
-        }
         if total.records < self.wanted {
             println!(
                 "WARNING: Exiting before consuming the expected number of records: timeout ({} \
                  ms) exceeded. You can use the --timeout option to increase the timeout.",
                 self.timeout.as_millis()
             );
+        }
+        if !self.detailed {
+            let line = columns(total, Count::default(), spent, rebalanced());
+            println!("{start_time}, {}, {line}", local_time());
         }
         consumer.close(CLOSE_WITHIN).await?;
         Ok(())

@@ -28,13 +28,17 @@ pub fn run(args: &[String]) -> ExitCode {
         let before = parse(&text).map_err(ToolError::Failed)?;
         let admin = connect::admin(options)?;
         println!("Executing records delete operation");
-        let deleted = block_on(async { Ok(admin.delete_records(&before).await?) })?;
+        let deleted = block_on(async { Ok(admin.delete_records(&before).await) })?;
         println!("Records delete operation completed:");
-        for (partition, outcome) in deleted {
-            match outcome {
+        let failed = |partition: &TopicPartition, error: &client::Error| {
+            println!("partition: {partition}\terror: {}", exception(error));
+        };
+        match deleted {
+            Ok(deleted) => deleted.into_iter().for_each(|(partition, outcome)| match outcome {
                 Ok(low) => println!("partition: {partition}\tlow_watermark: {low}"),
-                Err(error) => println!("partition: {partition}\terror: {}", exception(&error)),
-            }
+                Err(error) => failed(&partition, &error),
+            }),
+            Err(error) => before.keys().for_each(|partition| failed(partition, &error)),
         }
         Ok(())
     })

@@ -44,18 +44,18 @@ pub struct View {
 pub fn run(args: &[String]) -> ExitCode {
     run_tool(&spec(), args, |options| {
         let files = options.require("files")?.to_owned();
-        let view = view(options)?;
-        for file in files.split(',').map(str::trim).filter(|file| !file.is_empty()) {
+        for file in files.split(',').map(str::trim) {
             println!("Dumping {file}");
-            dump(Path::new(file), options, &view)?;
+            dump(Path::new(file), options, &view(options)?)?;
         }
         Ok(())
     })
 }
 
 fn view(options: &Parsed) -> Result<View, ToolError> {
-    let decoder = Decoder::chosen(options);
-    let content = options.has("print-data-log") || decoder != Decoder::Text;
+    let decoder = Decoder::chosen(options)?;
+    let plain = matches!(decoder, Decoder::Plain { .. });
+    let content = options.has("print-data-log") || !plain;
     Ok(View {
         deep: content || options.has("deep-iteration"),
         content,

@@ -8,12 +8,18 @@ use metadata::MetadataVersion;
 use metadata::features::Feature;
 
 use super::support::options::{Parsed, Spec};
-use super::support::{Done, ToolError, block_on, connect, run as run_tool, text_of};
+use super::support::{
+    Done, ToolError, block_on, connect, feature_levels, run as run_tool, text_of,
+};
 
-const ACTIONS: [&str; 4] = ["describe", "upgrade", "downgrade", "disable"];
+const ACTIONS: [&str; 6] =
+    ["describe", "upgrade", "downgrade", "disable", "version-mapping", "feature-dependencies"];
 
 fn spec() -> Spec {
-    Spec::new("This tool manages feature flags in Kafka: describe | upgrade | downgrade | disable")
+    let about = "This tool manages feature flags in Kafka: describe | upgrade | downgrade | \
+                 disable | version-mapping | feature-dependencies";
+    Spec::new(about)
+        .answers_help(0, None)
         .cluster()
         .value("bootstrap-controller", "servers", "The controllers to connect to.")
         .value("feature", "name=level", "A feature and its level; may be repeated.")
@@ -32,8 +38,21 @@ pub fn run(args: &[String]) -> ExitCode {
         }
         let servers = options.get("bootstrap-server").or(options.get("bootstrap-controller"));
         let missing = || ToolError::Usage("You must specify --bootstrap-server".to_owned());
+        let servers = servers.ok_or_else(missing)?;
+        match action {
+            "version-mapping" => {
+                let release = options.get("release-version");
+                return feature_levels::version_mapping(release).map_err(ToolError::Failed);
+            }
+            "feature-dependencies" => {
+                options.require("feature")?;
+                let features = options.all("feature");
+                return feature_levels::dependencies(features).map_err(ToolError::Failed);
+            }
+            _ => {}
+        }
         let mut properties = connect::properties(options, &["command-config"], &[])?;
-        properties.set("bootstrap.servers", servers.ok_or_else(missing)?);
+        properties.set("bootstrap.servers", servers);
         let admin = connect::admin_with(&properties)?;
         block_on(async {
             match action {
@@ -78,15 +97,18 @@ fn show(feature: &str, level: i16) -> String {
 }
 
 /// The features and levels that the command line asks for.
-fn wanted(options: &Parsed, disable: bool) -> Result<Vec<(String, i16)>, ToolError> {
+fn wanted(options: &Parsed, action: &str) -> Result<Vec<(String, i16)>, ToolError> {
+    let disable = action == "disable";
     let mut wanted = Vec::new();
     if let Some(text) = options.get("release-version") {
         let release = release(text)?;
         wanted.push((MetadataVersion::FEATURE.to_owned(), release.level()));
-        let features = Feature::ALL.into_iter().filter(|feature| *feature != Feature::Kraft);
-        wanted.extend(features.map(|f| (f.name().to_owned(), f.default_level(release))));
+        let levels = Feature::ALL.map(|f| (f.name().to_owned(), f.default_level(release)));
+        // an upgrade does not turn off what a release does without
+        wanted.extend(levels.into_iter().filter(|(_, level)| *level > 0 || action != "upgrade"));
     }
     if let Some(text) = options.get("metadata") {
+        println!(" `metadata` flag is deprecated and may be removed in a future release.");
         wanted.push((MetadataVersion::FEATURE.to_owned(), release(text)?.level()));
     }
     for text in options.all("feature") {
@@ -107,9 +129,10 @@ fn wanted(options: &Parsed, disable: bool) -> Result<Vec<(String, i16)>, ToolErr
         wanted.push((name.trim().to_owned(), level));
     }
     if wanted.is_empty() {
-        let what = "You must specify at least one feature to update.";
-        return Err(ToolError::Failed(what.to_owned()));
+        let what = format!("You must specify at least one feature to {action}");
+        return Err(ToolError::Failed(what));
     }
+    wanted.sort();
     Ok(wanted)
 }
 
@@ -118,7 +141,7 @@ fn release(text: &str) -> Result<MetadataVersion, ToolError> {
 }
 
 async fn update(admin: &Admin, options: &Parsed, action: &str) -> Done {
-    let wanted = wanted(options, action == "disable")?;
+    let wanted = wanted(options, action)?;
     let upgrade = match (action, options.has("unsafe")) {
         ("upgrade", _) => FeatureUpgrade::Upgrade,
         (_, false) => FeatureUpgrade::SafeDowngrade,
@@ -130,17 +153,17 @@ async fn update(admin: &Admin, options: &Parsed, action: &str) -> Done {
         .collect();
     let dry_run = options.has("dry-run");
     let done = admin.update_features(&updates, dry_run).await;
+    let to = |level: i16| match action {
+        "disable" => String::new(),
+        _ => format!(" to {level}"),
+    };
     for (name, level) in &wanted {
-        let level = show(name, *level);
+        let to = to(*level);
         match (&done, dry_run) {
-            (Ok(()), false) => println!("{name} was {action}d to {level}."),
-            (Ok(()), true) => println!("{name} can be {action}d to {level}."),
-            (Err(error), false) => {
-                println!("Could not {action} {name} to {level}. {}", text_of(error));
-            }
-            (Err(error), true) => {
-                println!("Can not {action} {name} to {level}. {}", text_of(error));
-            }
+            (Ok(()), false) => println!("{name} was {action}d{to}."),
+            (Ok(()), true) => println!("{name} can be {action}d{to}."),
+            (Err(error), false) => println!("Could not {action} {name}{to}. {}", text_of(error)),
+            (Err(error), true) => println!("Can not {action} {name}{to}. {}", text_of(error)),
         }
     }
     match done {

@@ -13,7 +13,6 @@ use super::support::{Done, ToolError, block_on, connect, run as run_tool};
 fn spec() -> Spec {
     Spec::new("An interactive shell for getting topic-partition offsets.")
         .cluster()
-        .value("broker-list", "servers", "DEPRECATED: As --bootstrap-server.")
         .value("topic-partitions", "t1:1,t2:0-3", "Patterns of topics with partitions.")
         .value("topic", "topic", "The topic; a pattern.")
         .value("partitions", "0,1,2", "Partition ids, with --topic.")
@@ -135,7 +134,11 @@ async fn list(options: &Parsed, time: i64, filter: &PartitionFilter) -> Done {
         let what = "Could not match any topic-partitions with the specified filters";
         return Err(ToolError::Failed(what.to_owned()));
     }
-    for (partition, listed) in admin.list_offsets(&asked, IsolationLevel::ReadUncommitted).await? {
+    let listed = admin.list_offsets(&asked, IsolationLevel::ReadUncommitted).await?;
+    let mut listed: Vec<_> = listed.into_iter().collect();
+    // Kafka's tool sorts by name and number as one text
+    listed.sort_by_cached_key(|(partition, _)| partition.to_string());
+    for (partition, listed) in listed {
         match listed {
             Ok(listed) if listed.offset >= 0 => {
                 println!("{}:{}:{}", partition.topic, partition.partition, listed.offset);

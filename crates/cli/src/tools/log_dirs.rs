@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use client::admin::LogDir;
-use serde_json::{Value, json};
 
+use super::support::json_object::Object;
 use super::support::options::Spec;
 use super::support::{ToolError, block_on, connect, exception, run as run_tool};
 
@@ -32,27 +32,26 @@ pub fn run(args: &[String]) -> ExitCode {
             let live: Vec<i32> = cluster.brokers.iter().map(|broker| broker.node.id).collect();
             let asked: Vec<i32> = match options.list("broker-list") {
                 ids if ids.is_empty() => live.clone(),
-                ids => ids.iter().filter_map(|id| id.parse().ok()).collect(),
+                ids => ids.iter().map(|id| number(id)).collect::<Result<_, _>>()?,
             };
             let missing: Vec<_> = asked.iter().filter(|id| !live.contains(id)).collect();
             if !missing.is_empty() {
-                println!(
+                return Err(ToolError::Failed(format!(
                     "ERROR: The given brokers do not exist from --broker-list: {}. Current \
                      existent brokers: {}",
                     join(missing),
                     join(&live)
-                );
-                return Ok(());
+                )));
             }
             println!("Querying brokers for log directories information");
             let mut brokers = Vec::new();
             for id in &asked {
                 let dirs = admin.describe_log_dirs(*id).await?;
-                let dirs: Vec<Value> = dirs.iter().map(|dir| show(dir, &topics)).collect();
-                brokers.push(json!({"broker": id, "logDirs": dirs}));
+                let dirs = dirs.iter().map(|dir| show(dir, &topics));
+                brokers.push(Object::new().with("broker", *id).with_all("logDirs", dirs));
             }
             println!("Received log directory information from brokers {}", join(&asked));
-            println!("{}", json!({"version": 1, "brokers": brokers}));
+            println!("{}", Object::new().with_all("brokers", brokers).with("version", 1));
             Ok(())
         })
     })
@@ -62,19 +61,20 @@ fn join<'i>(ids: impl IntoIterator<Item = &'i i32>) -> String {
     ids.into_iter().map(i32::to_string).collect::<Vec<_>>().join(",")
 }
 
-fn show(dir: &LogDir, topics: &BTreeSet<String>) -> Value {
+fn number(id: &str) -> Result<i32, ToolError> {
+    id.parse().map_err(|_| ToolError::Failed(format!("For input string: \"{id}\"")))
+}
+
+fn show(dir: &LogDir, topics: &BTreeSet<String>) -> Object {
     let wanted = |topic: &str| topics.is_empty() || topics.contains(topic);
-    let partitions: Vec<Value> = dir
-        .replicas
-        .iter()
-        .filter(|replica| wanted(&replica.partition.topic))
-        .map(|replica| {
-            json!({
-                "partition": replica.partition.to_string(), "size": replica.bytes,
-                "offsetLag": replica.offset_lag, "isFuture": replica.is_future,
-            })
-        })
-        .collect();
+    let replicas = dir.replicas.iter().filter(|replica| wanted(&replica.partition.topic));
+    let partitions = replicas.map(|replica| {
+        Object::new()
+            .with("partition", replica.partition.to_string())
+            .with("size", replica.bytes)
+            .with("offsetLag", replica.offset_lag)
+            .with("isFuture", replica.is_future)
+    });
     let error = dir.error.as_ref().map(exception);
-    json!({"logDir": dir.path, "error": error, "partitions": partitions})
+    Object::new().with_all("partitions", partitions).with("error", error).with("logDir", &*dir.path)
 }

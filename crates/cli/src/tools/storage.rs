@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use types::Uuid;
 
+use super::support::feature_levels;
+
 /// Runs the tool on the arguments after its name.
 pub fn run(args: &[String]) -> ExitCode {
     let words = std::iter::once("kafka-storage").chain(args.iter().map(String::as_str));
@@ -39,8 +41,14 @@ fn execute(matches: &ArgMatches) -> Result<ExitCode, String> {
     match matches.subcommand() {
         Some(("info", args)) => info::run(args),
         Some(("format", args)) => format::run(args).map(done),
-        Some(("version-mapping", args)) => features::version_mapping(args).map(done),
-        Some(("feature-dependencies", args)) => features::dependencies(args).map(done),
+        Some(("version-mapping", args)) => {
+            let release = args.get_one::<String>("release-version").map(String::as_str);
+            feature_levels::version_mapping(release).map(done)
+        }
+        Some(("feature-dependencies", args)) => {
+            let features = args.get_many::<String>("feature").into_iter().flatten();
+            feature_levels::dependencies(features.map(String::as_str)).map(done)
+        }
         Some(_) | None => {
             println!("{}", random_id().map_err(|error| error.to_string())?);
             Ok(ExitCode::SUCCESS)

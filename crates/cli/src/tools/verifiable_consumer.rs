@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use client::{Consumer, ConsumerRecords, OffsetAndMetadata, RebalanceListener, TopicPartition};
-use serde_json::{Value, json};
 
+use super::support::json_object::Object;
 use super::support::options::Spec;
-use super::support::{Done, block_on, connect, now_ms, run as run_tool, text_of};
+use super::support::{Done, ToolError, block_on, connect, now_ms, run as run_tool, text_of};
 
 const CLOSE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -16,8 +16,8 @@ fn spec() -> Spec {
     let about = "This tool consumes messages from a specific topic and emits consumer events as \
                  JSON objects to STDOUT.";
     Spec::new(about)
+        .answers_help(1, Some(0))
         .cluster()
-        .value("broker-list", "servers", "As --bootstrap-server.")
         .value("topic", "topic", "REQUIRED: Consumes messages from this topic.")
         .value("group-id", "id", "REQUIRED: The group.")
         .value("group-instance-id", "id", "Makes membership static.")
@@ -50,6 +50,13 @@ pub fn run(args: &[String]) -> ExitCode {
             "partition.assignment.strategy",
             options.get("assignment-strategy").unwrap_or("range"),
         );
+        match options.get("group-protocol").unwrap_or("classic") {
+            classic if classic.eq_ignore_ascii_case("classic") => {}
+            other => {
+                let what = format!("--group-protocol {other}: only classic is supported");
+                return Err(ToolError::Failed(what));
+            }
+        }
         let config = connect::consumer_config(&settings)?;
         let most = options.number::<i64>("max-messages")?.unwrap_or(-1);
         let verbose = options.has("verbose");
@@ -57,18 +64,19 @@ pub fn run(args: &[String]) -> ExitCode {
             let mut consumer = Consumer::new(config);
             consumer.set_listener(Teller);
             consumer.subscribe([topic.as_str()])?;
-            tell(&json!({"timestamp": now_ms(), "name": "startup_complete"}));
+            tell("startup_complete");
             consume(consumer, most, verbose, auto_commit).await
         })
     })
 }
 
-fn tell(event: &Value) {
-    println!("{event}");
+/// What happened and when, to which more may be added.
+fn event(name: &str) -> Object {
+    Object::new().with("timestamp", now_ms()).with("name", name)
 }
 
-fn tell_end(name: &str) {
-    tell(&json!({"timestamp": now_ms(), "name": name}));
+fn tell(name: &str) {
+    println!("{}", event(name));
 }
 
 /// Tells what the group gives and takes.
@@ -76,21 +84,20 @@ struct Teller;
 
 impl RebalanceListener for Teller {
     fn on_assigned(&mut self, partitions: &[TopicPartition]) {
-        let partitions = list(partitions);
-        let name = "partitions_assigned";
-        tell(&json!({"timestamp": now_ms(), "name": name, "partitions": partitions}));
+        println!("{}", event("partitions_assigned").with_all("partitions", list(partitions)));
     }
 
     fn on_revoked(&mut self, partitions: &[TopicPartition]) {
-        let partitions = list(partitions);
-        let name = "partitions_revoked";
-        tell(&json!({"timestamp": now_ms(), "name": name, "partitions": partitions}));
+        println!("{}", event("partitions_revoked").with_all("partitions", list(partitions)));
     }
 }
 
-fn list(partitions: &[TopicPartition]) -> Vec<Value> {
-    let one = |p: &TopicPartition| json!({"topic": &*p.topic, "partition": p.partition});
-    partitions.iter().map(one).collect()
+fn list(partitions: &[TopicPartition]) -> impl Iterator<Item = Object> {
+    partitions.iter().map(object)
+}
+
+fn object(partition: &TopicPartition) -> Object {
+    Object::new().with("topic", &*partition.topic).with("partition", partition.partition)
 }
 
 async fn consume(mut consumer: Consumer, most: i64, verbose: bool, auto_commit: bool) -> Done {
@@ -100,7 +107,7 @@ async fn consume(mut consumer: Consumer, most: i64, verbose: bool, auto_commit: 
     while most < 0 || seen < most {
         let records = tokio::select! {
             () = &mut interrupted => {
-                tell_end("shutdown_requested");
+                tell("shutdown_requested");
                 asked = true;
                 break;
             }
@@ -121,10 +128,10 @@ async fn consume(mut consumer: Consumer, most: i64, verbose: bool, auto_commit: 
         }
     }
     let closed = consumer.close(CLOSE_WITHIN).await;
-    tell_end("shutdown_complete");
+    tell("shutdown_complete");
     if !asked {
         // Java's tool says so at last when it ends by itself
-        tell_end("shutdown_requested");
+        tell("shutdown_requested");
     }
     match failed {
         Some(error) => Err(error.into()),
@@ -145,47 +152,34 @@ fn take(records: &ConsumerRecords, most: usize, verbose: bool) -> Taken {
             let text = |bytes: Option<&[u8]>| {
                 bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
             };
-            tell(&json!({
-                "timestamp": now_ms(), "name": "record_data", "key": text(record.key),
-                "value": text(record.value), "topic": record.topic,
-                "partition": record.partition, "offset": record.offset,
-            }));
+            let told = event("record_data")
+                .with("key", text(record.key))
+                .with("value", text(record.value))
+                .with("topic", record.topic)
+                .with("partition", record.partition)
+                .with("offset", record.offset);
+            println!("{told}");
         }
     }
     if taken.is_empty() {
         return taken;
     }
-    let partitions = taken.iter().map(|(p, (count, first, last))| {
-        json!({
-            "topic": &*p.topic, "partition": p.partition, "count": count,
-            "minOffset": first, "maxOffset": last,
-        })
+    let partitions = taken.iter().map(|(partition, (count, first, last))| {
+        object(partition).with("count", *count).with("minOffset", *first).with("maxOffset", *last)
     });
-    let count: i64 = taken.values().map(|(count, _, _)| count).sum();
-    let partitions: Vec<_> = partitions.collect();
-    let name = "records_consumed";
-    tell(&json!({"timestamp": now_ms(), "name": name, "count": count, "partitions": partitions}));
+    // Java's tool counts what came, not what it takes of it
+    let told = event("records_consumed").with("count", records.iter().count());
+    println!("{}", told.with_all("partitions", partitions));
     taken
 }
 
 async fn commit(consumer: &mut Consumer, taken: &Taken) {
     let offsets: BTreeMap<_, OffsetAndMetadata> =
         taken.iter().map(|(p, (_, _, last))| (p.clone(), (last + 1).into())).collect();
-    let told = offsets.iter().map(|(p, offset)| {
-        json!({"topic": &*p.topic, "partition": p.partition, "offset": offset.offset})
-    });
-    let told: Vec<_> = told.collect();
-    let name = "offsets_committed";
-    match consumer.commit_offsets(offsets).await {
-        Ok(()) => {
-            tell(&json!({"timestamp": now_ms(), "name": name, "offsets": told, "success": true}));
-        }
-        Err(error) => {
-            let error = text_of(&error);
-            tell(&json!({
-                "timestamp": now_ms(), "name": name, "offsets": told, "success": false,
-                "error": error,
-            }));
-        }
+    let told = offsets.iter().map(|(partition, to)| object(partition).with("offset", to.offset));
+    let told = event("offsets_committed").with_all("offsets", told);
+    match consumer.commit_offsets(offsets.clone()).await {
+        Ok(()) => println!("{}", told.with("success", true)),
+        Err(error) => println!("{}", told.with("success", false).with("error", text_of(&error))),
     }
 }

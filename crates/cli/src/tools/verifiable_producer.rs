@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use client::{Delivery, Producer, ProducerRecord, RecordAck};
-use serde_json::json;
 
-use super::support::options::Spec;
+use super::support::json_object::Object;
+use super::support::options::{Parsed, Spec};
 use super::support::throttle::Throttle;
-use super::support::{Done, block_on, connect, exception, now_ms, run as run_tool};
+use super::support::{Done, ToolError, block_on, connect, exception, now_ms, run as run_tool};
 
 const CLOSE_WITHIN: Duration = Duration::from_secs(600);
 
@@ -17,8 +17,8 @@ fn spec() -> Spec {
     let about = "This tool produces increasing integers to the specified topic and prints JSON \
                  metadata to stdout on each \"send\" request.";
     Spec::new(about)
+        .answers_help(1, Some(0))
         .cluster()
-        .value("broker-list", "servers", "As --bootstrap-server.")
         .value("topic", "topic", "REQUIRED: Produce messages to this topic.")
         .value("max-messages", "number", "How many messages; -1 for no end (default).")
         .value("throughput", "number", "Messages a second; -1 for no limit (default).")
@@ -35,7 +35,7 @@ pub fn run(args: &[String]) -> ExitCode {
         let files = ["producer.config", "command-config"];
         let mut settings = connect::properties(options, &files, &[])?;
         settings.set("bootstrap.servers", connect::bootstrap(options)?);
-        settings.set("acks", options.get("acks").unwrap_or("-1"));
+        settings.set("acks", acks(options)?);
         // as Kafka's tool: what fails is told, not tried again
         settings.set("retries", "0");
         let config = connect::producer_config(&settings)?;
@@ -53,6 +53,21 @@ pub fn run(args: &[String]) -> ExitCode {
     })
 }
 
+fn acks(options: &Parsed) -> Result<&str, ToolError> {
+    match options.get("acks").unwrap_or("-1") {
+        acks @ ("0" | "1" | "-1") => Ok(acks),
+        other => {
+            let what = format!("argument --acks: invalid choice: '{other}' (choose from 0, 1, -1)");
+            Err(ToolError::Usage(what))
+        }
+    }
+}
+
+/// What happened and when, to which more may be added.
+fn event(name: &str) -> Object {
+    Object::new().with("timestamp", now_ms()).with("name", name)
+}
+
 struct Run {
     topic: String,
     max: i64,
@@ -68,7 +83,7 @@ type Waiting = VecDeque<(Delivery, Option<String>, String)>;
 
 impl Run {
     async fn all(mut self, producer: Producer) -> Done {
-        println!("{}", json!({"timestamp": now_ms(), "name": "startup_complete"}));
+        println!("{}", event("startup_complete"));
         let started = Instant::now();
         let throttle = Throttle::new(self.throughput);
         let mut waiting = Waiting::new();
@@ -88,18 +103,13 @@ impl Run {
         producer.flush().await;
         self.settle(&mut waiting);
         producer.close(CLOSE_WITHIN).await;
-        println!("{}", json!({"timestamp": now_ms(), "name": "shutdown_complete"}));
+        println!("{}", event("shutdown_complete"));
         #[expect(clippy::cast_precision_loss, reason = "a rate is an approximation")]
         let average = self.acked as f64 / started.elapsed().as_secs_f64();
         #[expect(clippy::cast_possible_truncation, reason = "Kafka's tool prints whole numbers")]
         let target = self.throughput as i64;
-        println!(
-            "{}",
-            json!({
-                "timestamp": now_ms(), "name": "tool_data", "sent": self.sent,
-                "acked": self.acked, "target_throughput": target, "avg_throughput": average,
-            })
-        );
+        let data = event("tool_data").with("sent", self.sent).with("acked", self.acked);
+        println!("{}", data.with("target_throughput", target).with("avg_throughput", average));
         Ok(())
     }
 
@@ -138,25 +148,24 @@ impl Run {
     }
 
     fn print_success(&self, key: Option<&str>, value: &str, ack: RecordAck) {
-        println!(
-            "{}",
-            json!({
-                "timestamp": now_ms(), "name": "producer_send_success", "key": key,
-                "value": value, "offset": ack.offset.unwrap_or(-1), "topic": self.topic,
-                "partition": ack.partition,
-            })
-        );
+        let sent = event("producer_send_success")
+            .with("key", key)
+            .with("value", value)
+            .with("topic", &*self.topic)
+            .with("partition", ack.partition)
+            .with("offset", ack.offset.unwrap_or(-1));
+        println!("{sent}");
     }
 
     fn print_failure(&self, key: Option<&str>, value: &str, error: &client::Error) {
         let exception = exception(error);
         let (class, message) = exception.split_once(": ").unwrap_or((&exception, ""));
-        println!(
-            "{}",
-            json!({
-                "timestamp": now_ms(), "name": "producer_send_error", "topic": self.topic,
-                "key": key, "value": value, "exception": class, "message": message,
-            })
-        );
+        let failed = event("producer_send_error")
+            .with("topic", &*self.topic)
+            .with("key", key)
+            .with("value", value)
+            .with("exception", format!("class {class}"))
+            .with("message", message);
+        println!("{failed}");
     }
 }

@@ -4,29 +4,37 @@ use super::sides::Side;
 
 struct Difference {
     side: Side,
-    /// How the command begins.
+    /// The whole command.
     command: &'static str,
     why: &'static str,
 }
 
-const DIFFERENCES: &[Difference] = &[Difference {
-    side: Side::OursOnKlamm,
-    command: "kafka-topics --create --topic config --config retention.ms=soon",
-    why: "the words are the broker's (Java's tool checks by itself); Klamm's say what is allowed",
-}];
+const WORDS: &str = "Java's tool checks by itself; Klamm's words also say what is allowed";
+const RELEASE: &str = "the latest release that it knows is another";
+const APIS: &str = "Klamm does not advertise what it cannot do";
+
+const DIFFERENCES: &[Difference] = &[
+    of(Side::OursOnKlamm, "kafka-topics --create --topic config --config retention.ms=soon", WORDS),
+    of(Side::OursOnKafka, "kafka-features --bootstrap-server {} version-mapping", RELEASE),
+    of(Side::OursOnKlamm, "kafka-features --bootstrap-server {} version-mapping", RELEASE),
+    of(Side::OursOnKafka, "kafka-storage version-mapping", RELEASE),
+    of(Side::OursOnKlamm, "kafka-storage version-mapping", RELEASE),
+    of(Side::JavasOnKlamm, "kafka-broker-api-versions", APIS),
+];
+
+const fn of(side: Side, command: &'static str, why: &'static str) -> Difference {
+    Difference { side, command, why }
+}
 
 /// The entry for this command on this side.
 pub fn find(side: Side, command: &str) -> Option<usize> {
-    DIFFERENCES.iter().position(|entry| entry.side == side && command.starts_with(entry.command))
+    let command = command.trim_end();
+    DIFFERENCES.iter().position(|entry| entry.side == side && entry.command == command)
 }
 
-/// The commands of the entries that none of `used` is the index of.
-pub fn unused(used: &[usize]) -> Vec<&'static str> {
-    let entries = DIFFERENCES.iter().enumerate();
-    entries.filter(|(index, _)| !used.contains(index)).map(|(_, entry)| entry.command).collect()
-}
-
-#[test]
-fn every_difference_has_a_reason() {
-    assert!(DIFFERENCES.iter().all(|entry| !entry.why.is_empty()));
+/// The entries that none of `used` is the index of, though their commands have run.
+pub fn unused(used: &[usize], ran: &[String]) -> Vec<(&'static str, &'static str)> {
+    let entries = DIFFERENCES.iter().enumerate().filter(|(index, _)| !used.contains(index));
+    let entries = entries.map(|(_, entry)| (entry.command, entry.why));
+    entries.filter(|(command, _)| ran.iter().any(|ran| ran.trim_end() == *command)).collect()
 }

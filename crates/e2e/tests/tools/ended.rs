@@ -32,7 +32,7 @@ impl Ended {
             let is_class = cause.starts_with("java.") || cause.starts_with("org.apache.kafka.");
             line.starts_with("\tat ") || line.starts_with("\t... ") || is_class
         };
-        let is_log = |line: &str| line.starts_with("WARN ");
+        let is_log = |line: &str| line.starts_with("WARN ") || line.starts_with("ERROR ");
         self.stderr.lines().any(|line| !is_aside(line) && !is_log(line))
     }
 }

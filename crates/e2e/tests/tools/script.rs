@@ -7,8 +7,7 @@
 //! kafka-console-producer --topic t < a\nb\n   standard input, with \n and \t
 //! bare: kafka-topics --list                   without an address
 //! shape: kafka-get-offsets                    numbers may differ
-//! code: kafka-log-dirs                        only the exit code is compared
-//! unordered: kafka-configs                    the order of lines is Java's hash order
+//! where: kafka-topics --help                  only the exit code, and on which stream it speaks
 //! behind: kafka-console-consumer --group g    ours, beside what follows, to the end of the table
 //! alone: kafka-topics --list                  after the end of what runs beside
 //! until Stable: kafka-consumer-groups         ours, again and again until it prints the word
@@ -20,8 +19,7 @@
 pub enum Kind<'a> {
     Same,
     Shape,
-    CodeOnly,
-    Unordered,
+    Where,
     Behind,
     Alone,
     Until(&'a str),
@@ -64,8 +62,8 @@ impl<'a> Case<'a> {
             "bare" => (Kind::Same, false),
             "bare shape" => (Kind::Shape, false),
             "shape" => (Kind::Shape, true),
-            "code" => (Kind::CodeOnly, true),
-            "unordered" => (Kind::Unordered, true),
+            "where" => (Kind::Where, true),
+            "bare where" => (Kind::Where, false),
             "alone" => (Kind::Alone, true),
             "behind" => (Kind::Behind, true),
             _ => match mark.strip_prefix("gone ") {

@@ -22,7 +22,7 @@ pub const TOPICS: &str = r"
     kafka-topics --describe --topic none
     kafka-topics --describe --topic none --if-exists
     kafka-topics --describe --topic-id BBBBBBBBBBBBBBBBBBBBBA
-    code: kafka-topics --describe --topic-id nonsense
+    kafka-topics --describe --topic-id nonsense
     kafka-topics --alter --topic first --partitions 5
     until PartitionCount: 5: kafka-topics --describe --topic first
     kafka-topics --alter --topic first --partitions 2
@@ -41,7 +41,7 @@ pub const TOPICS: &str = r"
     kafka-topics --create --topic config --config nonsense
     kafka-topics --create --topic hand --replica-assignment 7
     kafka-topics --create --topic hand --replica-assignment 1:1
-    code: kafka-topics --create --topic hand --replica-assignment a
+    kafka-topics --create --topic hand --replica-assignment a
     kafka-topics --create
     kafka-topics --create --list
     kafka-topics --nonsense
@@ -70,6 +70,7 @@ pub const CONFIGS: &str = r"
     gone compact: kafka-configs --entity-type topics --entity-name tuned --describe
     kafka-configs --entity-type topics --entity-name tuned --describe
     kafka-configs --entity-type topics --entity-name tuned --alter --delete-config cleanup.policy
+    kafka-configs --entity-type topics --entity-name tuned --alter --delete-config retention.ms,nonsense
     kafka-configs --entity-type topics --entity-name tuned --alter --add-config retention.ms=soon
     kafka-configs --entity-type topics --entity-name tuned --alter --add-config no.such.key=1
     kafka-configs --entity-type topics --entity-name none --alter --add-config retention.ms=1
@@ -138,6 +139,21 @@ pub const RECORDS: &str = r"
     kafka-get-offsets --topic-partitions letters:0
     kafka-get-offsets --topic-partitions letters:0-1
     kafka-get-offsets --topic letters --partitions 3
+    kafka-get-offsets --topic letters --partitions x
+    kafka-get-offsets --topic letters --time max-timestamp
+    kafka-get-offsets --topic letters --time earliest-local
+    kafka-get-offsets --topic letters --time latest-tiered
+    kafka-get-offsets --topic letters --time -6
+    kafka-get-offsets --topic letters --time -7
+    kafka-get-offsets --topic-partitions letters:-1
+    kafka-get-offsets --topic-partitions letters:1-
+    kafka-get-offsets --topic-partitions letters:x
+    kafka-get-offsets --topic-partitions :0
+    kafka-get-offsets --topic letters --topic-partitions letters:0
+    kafka-get-offsets --topic (
+    kafka-get-offsets --topic letters --command-config {files}/absent.properties
+    bare: kafka-get-offsets --topic letters --broker-list {}
+    bare: kafka-get-offsets
     kafka-get-offsets --topic none
     kafka-get-offsets --exclude-internal-topics
     bare: kafka-get-offsets --topic letters
@@ -147,9 +163,22 @@ pub const RECORDS: &str = r"
     kafka-delete-records --offset-json-file {files}/nonsense.json
     kafka-delete-records --offset-json-file {files}/twice.json
     kafka-delete-records --offset-json-file {files}/absent.json
+    kafka-delete-records --offset-json-file {files}/negative.json
+    kafka-delete-records --offset-json-file {files}/incomplete.json
+    kafka-delete-records --offset-json-file {files}/empty.json
+    kafka-delete-records --offset-json-file {files}/version.json
+    kafka-delete-records --offset-json-file {files}/version-only.json
+    bare: kafka-delete-records --offset-json-file {files}/cut.json
+    bare: kafka-delete-records
     kafka-delete-records
-    code: kafka-log-dirs --describe --topic-list letters
-    code: kafka-log-dirs --describe --topic-list letters --broker-list 1
+    shape: kafka-log-dirs --describe --topic-list letters
+    shape: kafka-log-dirs --describe --topic-list letters --broker-list 1
+    kafka-log-dirs --describe --topic-list none
+    kafka-log-dirs --describe --topic-list letters --broker-list 9
+    kafka-log-dirs --describe --topic-list letters --broker-list x
+    kafka-log-dirs --describe --command-config {files}/absent.properties
+    bare: kafka-log-dirs --describe
+    bare: kafka-log-dirs --help
     kafka-log-dirs
     kafka-topics --delete --topic letters
     gone letters: kafka-topics --list
@@ -157,16 +186,61 @@ pub const RECORDS: &str = r"
 
 pub const CLUSTER: &str = r"
     kafka-cluster cluster-id --bootstrap-server {}
+    kafka-cluster cluster-id --bootstrap-server {} --config {files}/absent.properties
     kafka-cluster list-endpoints --bootstrap-server {}
+    kafka-cluster list-endpoints --bootstrap-server {} --include-fenced-brokers
+    kafka-cluster list-endpoints --bootstrap-server {} --bootstrap-controller {}
+    kafka-cluster unregister --bootstrap-server {} --id 9
+    kafka-cluster unregister --bootstrap-server {} --id x
+    kafka-cluster unregister --bootstrap-server {}
+    bare: kafka-cluster cluster-id
     bare: kafka-cluster nonsense
     bare: kafka-cluster
-    # 4.3.1 has no name for the metadata version of 4.4
-    code: kafka-features --bootstrap-server {} describe
-    code: kafka-features --bootstrap-server {} upgrade --feature nonsense=1
-    code: kafka-features --bootstrap-server {} downgrade --feature metadata.version=1
+    bare where: kafka-cluster --help
+
+    kafka-features --bootstrap-server {} describe
+    kafka-features --bootstrap-server {} describe --node-id 1
+    kafka-features --bootstrap-server {} version-mapping
+    kafka-features --bootstrap-server {} version-mapping --release-version 4.0
+    kafka-features --bootstrap-server {} version-mapping --release-version 9.9
+    kafka-features --bootstrap-server {} feature-dependencies --feature transaction.version=2
+    kafka-features --bootstrap-server {} feature-dependencies --feature eligible.leader.replicas.version=1
+    kafka-features --bootstrap-server {} feature-dependencies --feature nonsense=1
+    kafka-features --bootstrap-server {} feature-dependencies --feature group.version=99
+    kafka-features --bootstrap-server {} feature-dependencies
+    kafka-features --bootstrap-server {} upgrade
+    kafka-features --bootstrap-server {} upgrade --feature nonsense=1
+    kafka-features --bootstrap-server {} upgrade --feature nonsense
+    kafka-features --bootstrap-server {} upgrade --feature share.version=99
+    kafka-features --bootstrap-server {} upgrade --feature group.version=1 --dry-run
+    kafka-features --bootstrap-server {} upgrade --feature group.version=1 --feature share.version=1
+    kafka-features --bootstrap-server {} upgrade --release-version 4.0 --dry-run
+    kafka-features --bootstrap-server {} upgrade --release-version 9.9
+    kafka-features --bootstrap-server {} upgrade --metadata 3.9 --dry-run
+    kafka-features --bootstrap-server {} downgrade --feature metadata.version=1
+    kafka-features --bootstrap-server {} downgrade --release-version 4.0 --dry-run
+    kafka-features --bootstrap-server {} downgrade --metadata 3.9 --dry-run --unsafe
+    kafka-features --bootstrap-server {} disable --feature share.version --dry-run
+    kafka-features --bootstrap-server {} disable
     kafka-features --bootstrap-server {} nonsense
-    code: kafka-broker-api-versions --bootstrap-server {}
+    bare: kafka-features describe
+    bare: kafka-features
+    bare where: kafka-features --help
+
+    shape: kafka-broker-api-versions
+    kafka-broker-api-versions --command-config {files}/absent.properties
     bare: kafka-broker-api-versions
+    bare: kafka-broker-api-versions --help
+
+    bare where: kafka-topics --version
+    bare: kafka-topics --help
+    bare: kafka-configs --help
+    bare: kafka-get-offsets --help
+    bare: kafka-console-consumer --help
+    bare: kafka-console-producer --help
+    bare: kafka-consumer-groups --help
+    bare: kafka-delete-records --help
+    bare: kafka-dump-log --help
 ";
 
 pub const GROUPS: &str = r"
@@ -181,6 +255,7 @@ pub const GROUPS: &str = r"
     kafka-consumer-groups --list --state nonsense
     kafka-consumer-groups --describe --group readers
     kafka-consumer-groups --describe --group readers --offsets
+    kafka-consumer-groups --describe --group readers --offsets --verbose
     kafka-consumer-groups --describe --group readers --members
     kafka-consumer-groups --describe --group readers --state
     kafka-consumer-groups --describe --all-groups

@@ -20,7 +20,10 @@ pub enum Kind {
 pub fn dump(path: &Path, view: &View, kind: Kind) -> Done {
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     match kind {
-        Kind::Log => println!("Log starting offset: {}", name.parse::<i64>().unwrap_or(0)),
+        Kind::Log => {
+            let wrong = |_| ToolError::Failed(format!("For input string: \"{name}\""));
+            println!("Log starting offset: {}", name.parse::<i64>().map_err(wrong)?);
+        }
         Kind::Snapshot if name == "bootstrap" => println!("KRaft bootstrap snapshot"),
         Kind::Snapshot => {
             let (offset, epoch) = name.split_once('-').unwrap_or((name, "0"));
@@ -88,15 +91,23 @@ fn print_records(batch: &Batch<'_>, view: &View) -> Done {
         let records = batch.records(scratch).map_err(|error| failed(&error))?;
         for (index, record) in (0i32..).zip(records) {
             let record = record.map_err(|error| failed(&error))?;
-            println!("{}", record_line(batch, index, &record, view));
+            let mut line = String::new();
+            let complete = write_record(&mut line, batch, index, &record, view);
+            print!("{line}{}", if complete.is_ok() { "\n" } else { "" });
+            complete?;
         }
         Ok(())
     })
 }
 
-fn record_line(batch: &Batch<'_>, index: i32, record: &Record<'_>, view: &View) -> String {
+fn write_record(
+    line: &mut String,
+    batch: &Batch<'_>,
+    index: i32,
+    record: &Record<'_>,
+    view: &View,
+) -> Done {
     let header = batch.header();
-    let mut line = String::new();
     // writing to a String cannot fail
     if !view.payload_only {
         let kind = match header.attributes.timestamp_type() {
@@ -122,22 +133,17 @@ fn record_line(batch: &Batch<'_>, index: i32, record: &Record<'_>, view: &View) 
         );
         if header.attributes.is_control() {
             let _ = write!(line, " {}", control(record));
-            return line;
+            return Ok(());
         }
     } else if header.attributes.is_control() {
-        return line;
-    } else {
+        return Ok(());
+    } else if view.content {
         line.push('|');
     }
-    if view.content {
-        let (key, payload) = view.decoder.show(record.key, record.value);
-        for (name, text) in [("key", key), ("payload", payload)] {
-            if let Some(text) = text {
-                let _ = write!(line, " {name}: {text}");
-            }
-        }
+    match view.content {
+        true => view.decoder.show(line, record.offset, record.key, record.value),
+        false => Ok(()),
     }
-    line
 }
 
 fn control(record: &Record<'_>) -> String {

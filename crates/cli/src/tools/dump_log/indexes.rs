@@ -145,14 +145,21 @@ pub fn producers(path: &Path) -> Done {
             -1 => "OptionalLong.empty".to_owned(),
             offset => format!("OptionalLong[{offset}]"),
         };
+        // a producer may have ended a transaction and sent nothing since
+        let last_batch = match last_offset {
+            ..0 => String::new(),
+            _ => format!(
+                "firstSequence: {} lastSequence: {last_sequence} lastOffset: {last_offset} \
+                 offsetDelta: {delta} timestamp: {timestamp}",
+                last_sequence.wrapping_sub(delta)
+            ),
+        };
         println!(
             "producerId: {} producerEpoch: {} coordinatorEpoch: {} currentTxnFirstOffset: {open} \
-             lastTimestamp: {timestamp} firstSequence: {} lastSequence: {last_sequence} \
-             lastOffset: {last_offset} offsetDelta: {delta} timestamp: {timestamp}",
+             lastTimestamp: {timestamp} {last_batch}",
             i64_at(entry, 0),
             i16_at(entry, 8),
             i32_at(entry, 34),
-            last_sequence.wrapping_sub(delta)
         );
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! From a tool's options to a client: `--bootstrap-server`, properties files, single properties.
 
-use client::{Admin, ClientConfig, ConsumerConfig, ProducerConfig, Properties};
+use client::{Admin, ClientConfig, ConfigError, ConsumerConfig, ProducerConfig, Properties};
 
 use super::ToolError;
 use super::options::Parsed;
@@ -25,12 +25,27 @@ pub fn properties(
     Ok(properties)
 }
 
-/// `--bootstrap-server`, or the old `--broker-list`.
+/// `--bootstrap-server`.
 pub fn bootstrap(options: &Parsed) -> Result<&str, ToolError> {
-    match options.get("broker-list") {
-        Some(servers) if !options.has("bootstrap-server") => Ok(servers),
-        _ => options.require("bootstrap-server"),
+    options.require("bootstrap-server")
+}
+
+/// Refuses servers of which none has an address, before anything waits for them.
+fn resolve(servers: &[String]) -> Result<(), ToolError> {
+    use std::net::ToSocketAddrs;
+    let has_address = |server: &String| {
+        server.to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some())
+    };
+    if servers.iter().any(has_address) {
+        return Ok(());
     }
+    let what = "No resolvable bootstrap urls given in bootstrap.servers";
+    Err(ToolError::NoClient(format!("{what}: {}", servers.join(","))))
+}
+
+/// A client cannot be made with such a setting; no tool has a word to add.
+fn refused(error: ConfigError) -> ToolError {
+    ToolError::NoClient(error.to_string())
 }
 
 /// An admin client as `--bootstrap-server` and `--command-config` have it.
@@ -42,22 +57,25 @@ pub fn admin(options: &Parsed) -> Result<Admin, ToolError> {
 
 /// An admin client with these settings.
 pub fn admin_with(properties: &Properties) -> Result<Admin, ToolError> {
-    let (config, unknown) = ClientConfig::from_properties(properties).map_err(wrong)?;
+    let (config, unknown) = ClientConfig::from_properties(properties).map_err(refused)?;
     warn(&unknown);
+    resolve(&config.bootstrap_servers)?;
     Ok(Admin::new(config))
 }
 
 /// A producer's settings.
 pub fn producer_config(properties: &Properties) -> Result<ProducerConfig, ToolError> {
-    let (config, unknown) = ProducerConfig::from_properties(properties).map_err(wrong)?;
+    let (config, unknown) = ProducerConfig::from_properties(properties).map_err(refused)?;
     warn(&unknown);
+    resolve(&config.client.bootstrap_servers)?;
     Ok(config)
 }
 
 /// A consumer's settings.
 pub fn consumer_config(properties: &Properties) -> Result<ConsumerConfig, ToolError> {
-    let (config, unknown) = ConsumerConfig::from_properties(properties).map_err(wrong)?;
+    let (config, unknown) = ConsumerConfig::from_properties(properties).map_err(refused)?;
     warn(&unknown);
+    resolve(&config.client.bootstrap_servers)?;
     Ok(config)
 }
 

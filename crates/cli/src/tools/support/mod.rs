@@ -1,8 +1,10 @@
 //! What Kafka's tools share: taking options, printing tables, reaching a cluster.
 
 pub mod connect;
+pub mod feature_levels;
 pub mod internal_records;
 pub mod java_order;
+pub mod json_object;
 pub mod lines;
 pub mod options;
 pub mod payload;
@@ -15,7 +17,7 @@ pub mod topics;
 use std::future::Future;
 use std::process::ExitCode;
 
-use options::{Parsed, Spec};
+use options::{Help, Parsed, Spec};
 
 /// Why a tool ends without having done its work.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub enum ToolError {
     Failed(String),
     /// As `Failed`, on standard output, where Kafka's tool says it there.
     FailedAloud(String),
+    /// As `Failed`, before there was a client: no tool adds to it.
+    NoClient(String),
     /// Everything that is to be said has been said.
     Silent,
 }
@@ -86,8 +90,16 @@ pub fn run(spec: &Spec, args: &[String], work: impl FnOnce(&Parsed) -> Done) -> 
         Ok(parsed) => parsed,
         Err(wrong) => return finish(spec, Err(ToolError::Usage(wrong))),
     };
-    if parsed.has("help") || (args.is_empty() && spec.shows_help_without_arguments()) {
-        return finish(spec, Err(ToolError::Usage(spec.about().to_owned())));
+    if parsed.has("help") || args.is_empty() {
+        let code = match spec.help_style() {
+            Help::Complaint => return finish(spec, Err(ToolError::Usage(spec.about().to_owned()))),
+            Help::Answer { code, .. } if parsed.has("help") => Some(code),
+            Help::Answer { without_arguments, .. } => without_arguments,
+        };
+        if let Some(code) = code {
+            print!("{}\n{}", spec.about(), spec.help());
+            return ExitCode::from(code);
+        }
     }
     if parsed.has("version") {
         println!("klamm {}", env!("CARGO_PKG_VERSION"));
@@ -100,7 +112,7 @@ fn finish(spec: &Spec, done: Done) -> ExitCode {
     match done {
         Ok(()) => return ExitCode::SUCCESS,
         Err(ToolError::Usage(wrong)) => eprint!("{wrong}\n{}", spec.help()),
-        Err(ToolError::Failed(why)) => eprintln!("{why}"),
+        Err(ToolError::Failed(why) | ToolError::NoClient(why)) => eprintln!("{why}"),
         Err(ToolError::FailedAloud(why)) => println!("{why}"),
         Err(ToolError::Silent) => {}
     }
@@ -119,16 +131,41 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Kafka's tools say on standard output what they would rather not be told.
+pub fn deprecated(options: &Parsed, old: &str, instead: &str) {
+    if options.has(old) {
+        println!(
+            "Option --{old} has been deprecated and will be removed in a future version. Use \
+             --{instead} instead."
+        );
+    }
+}
+
 /// The error as Java's clients would print it: `org.apache.kafka.common.errors.…Exception: …`.
 pub fn exception(error: &client::Error) -> String {
-    let mut name = String::new();
-    for word in error.code().name().split('_') {
-        let (first, rest) = word.split_at(word.len().min(1));
-        name.push_str(first);
-        name.push_str(&rest.to_ascii_lowercase());
-    }
-    let name = name.strip_suffix("Exception").unwrap_or(&name);
-    format!("org.apache.kafka.common.errors.{name}Exception: {}", text_of(error))
+    format!("{}: {}", exception_class(error.code()), text_of(error))
+}
+
+/// Named for the code, with few exceptions.
+fn exception_class(code: types::ErrorCode) -> String {
+    use types::ErrorCode;
+    let name = match code {
+        ErrorCode::RequestTimedOut => "Timeout".to_owned(),
+        ErrorCode::UnknownServerError => "UnknownServer".to_owned(),
+        ErrorCode::CorruptMessage => "CorruptRecord".to_owned(),
+        ErrorCode::MessageTooLarge => "RecordTooLarge".to_owned(),
+        ErrorCode::RecordListTooLarge => "RecordBatchTooLarge".to_owned(),
+        other => {
+            let mut name = String::new();
+            for word in other.name().split('_') {
+                let (first, rest) = word.split_at(word.len().min(1));
+                name.push_str(first);
+                name.push_str(&rest.to_ascii_lowercase());
+            }
+            name.strip_suffix("Exception").unwrap_or(&name).to_owned()
+        }
+    };
+    format!("org.apache.kafka.common.errors.{name}Exception")
 }
 
 /// Becomes ready when the user or the system asks the tool to end.

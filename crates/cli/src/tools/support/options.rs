@@ -29,7 +29,17 @@ struct Opt {
 pub struct Spec {
     about: &'static str,
     options: Vec<Opt>,
-    help_without_arguments: bool,
+    help: Help,
+}
+
+/// What a tool does when it is asked for help. Kafka's tools have two parsers, with habits of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Help {
+    /// jopt-simple: on standard error, as if that were a mistake; also without any argument.
+    Complaint,
+    /// argparse4j: on standard output with this exit code, and perhaps with another one when there
+    /// is no argument at all.
+    Answer { code: u8, without_arguments: Option<u8> },
 }
 
 /// What stood on the command line.
@@ -43,8 +53,15 @@ pub struct Parsed {
 impl Spec {
     /// No options but `--help` and `--version`.
     pub fn new(about: &'static str) -> Self {
-        let spec = Self { about, options: Vec::new(), help_without_arguments: true };
+        let spec = Self { about, options: Vec::new(), help: Help::Complaint };
         spec.flag("help", "Print usage information.").flag("version", "Display the version.")
+    }
+
+    /// Answers requests for help on standard output, and knows no `--version`.
+    pub fn answers_help(mut self, code: u8, without_arguments: Option<u8>) -> Self {
+        self.help = Help::Answer { code, without_arguments };
+        self.options.retain(|option| option.name != "version");
+        self
     }
 
     /// An option without a value.
@@ -83,8 +100,8 @@ impl Spec {
         self.about
     }
 
-    pub fn shows_help_without_arguments(&self) -> bool {
-        self.help_without_arguments
+    pub fn help_style(&self) -> Help {
+        self.help
     }
 
     /// Reads a command line; the error says what is wrong with it.

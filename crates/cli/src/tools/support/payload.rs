@@ -17,18 +17,19 @@ impl Payload {
 
     /// Any of the pieces of a file between delimiters.
     pub fn file(path: &str, delimiter: &str) -> Result<Self, ToolError> {
-        let text = std::fs::read_to_string(path)?;
+        println!("Reading payloads from: {}", std::path::absolute(path)?.display());
+        let missing = "File does not exist or empty file provided.";
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        if text.is_empty() {
+            return Err(ToolError::Failed(missing.to_owned()));
+        }
         let delimiter = delimiter.replace("\\n", "\n").replace("\\t", "\t");
         let lines: Vec<_> = text
             .split(delimiter.as_str())
             .filter(|line| !line.is_empty())
             .map(|line| line.as_bytes().to_vec())
             .collect();
-        if lines.is_empty() {
-            return Err(ToolError::Failed("Payload file does not exist or is empty.".to_owned()));
-        }
-        println!("Reading payloads from: {path}");
-        println!("Number of messages read: {}", lines.len());
+        println!("Number of records read: {}", lines.len());
         Ok(Self::Lines { lines, state: 1 })
     }
 

@@ -15,7 +15,10 @@ pub struct Stats {
     latency_sum: u64,
     latency_max: u32,
     window: Window,
-    window_length: Duration,
+    /// Whether this is what comes after a warm-up.
+    is_steady: bool,
+    /// `None` for no reports while it runs.
+    window_length: Option<Duration>,
 }
 
 struct Window {
@@ -50,8 +53,14 @@ impl Stats {
             latency_sum: 0,
             latency_max: 0,
             window: Window::new(),
-            window_length,
+            is_steady: false,
+            window_length: Some(window_length),
         }
+    }
+
+    /// Of what comes after a warm-up.
+    pub fn steady(expected: u64, window_length: Duration) -> Self {
+        Self { is_steady: true, ..Self::new(expected, window_length) }
     }
 
     /// Counts a record; prints the window's line when its time is over.
@@ -69,13 +78,16 @@ impl Stats {
         self.window.bytes += bytes;
         self.window.latency_sum += u64::from(millis);
         self.window.latency_max = self.window.latency_max.max(millis);
-        if self.window.started.elapsed() >= self.window_length {
+        if self.window_length.is_some_and(|length| self.window.started.elapsed() >= length) {
             self.print_window();
             self.window = Window::new();
         }
     }
 
     fn print_window(&self) {
+        if self.is_steady && self.count == self.window.count {
+            println!("In steady state.");
+        }
         let Window { count, bytes, latency_sum, latency_max, started } = &self.window;
         let seconds = started.elapsed().as_secs_f64();
         println!(
@@ -88,17 +100,23 @@ impl Stats {
         );
     }
 
+    /// Ends the reports while it runs.
+    pub fn report_at_end_only(&mut self) {
+        self.window_length = None;
+    }
+
     /// The line at the end, in the form of Kafka's producer test.
     pub fn print_total(&mut self) {
+        let kind = if self.is_steady { " steady state" } else { "" };
         let seconds = self.started.elapsed().as_secs_f64();
         self.samples.sort_unstable();
         println!(
-            "{} records sent, {:.6} records/sec ({:.2} MB/sec), {:.2} ms avg latency, {:.2} ms \
+            "{}{kind} records sent, {:.6} records/sec ({:.2} MB/sec), {:.2} ms avg latency, {:.2} ms \
              max latency, {} ms 50th, {} ms 95th, {} ms 99th, {} ms 99.9th.",
             self.count,
             real(self.count) / seconds,
             real(self.bytes) / seconds / MIB,
-            real(self.latency_sum) / real(self.count.max(1)),
+            real(self.latency_sum) / real(self.count),
             f64::from(self.latency_max),
             percentile(&self.samples, 500),
             percentile(&self.samples, 950),
