@@ -15,6 +15,8 @@ mod java_tools;
 mod load;
 #[path = "tools/normal.rs"]
 mod normal;
+#[path = "tools/quotas.rs"]
+mod quotas;
 #[path = "tools/script.rs"]
 mod script;
 #[path = "tools/sides.rs"]
@@ -66,10 +68,17 @@ fn tools_that_ask_a_broker_answer_alike_on_both_sides() {
         bench.compare(table);
         println!("{name}: {:.1?}", started.elapsed());
     }
+    if is_chosen("quotas") {
+        let started = Instant::now();
+        bench.compare_on_kafka(quotas::QUOTAS);
+        println!("quotas: {:.1?}", started.elapsed());
+    }
     if is_chosen("files") {
+        let started = Instant::now();
         bench.fill(files::WRITTEN);
         bench.commit_transaction_on_kafka("dumped");
         bench.compare_on_files(files::DUMPS);
+        println!("files: {:.1?}", started.elapsed());
     }
     bench.finish();
 }

@@ -248,14 +248,14 @@ fn features_go_up_and_down_by_kafkas_rules() {
         "metadata.version",
         22,
         2,
-        "Unsupported metadata.version downgrade from 4.4-IV2 to 4.0-IV0. Refusing to perform the \
+        "Unsupported metadata.version downgrade from 33 to 22. Refusing to perform the \
          requested downgrade because it might delete metadata information.",
     );
     check_update(
         "metadata.version",
         22,
         3,
-        "Unsupported metadata.version downgrade from 4.4-IV2 to 4.0-IV0. Unsafe metadata \
+        "Unsupported metadata.version downgrade from 33 to 22. Unsafe metadata \
          downgrade is not supported in this version.",
     );
 }

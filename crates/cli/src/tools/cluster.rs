@@ -85,6 +85,10 @@ async fn unregister(admin: &client::Admin, options: &Parsed) -> Done {
             println!("Broker {id} is no longer registered.");
             Ok(())
         }
+        Err(error) if error.code() == types::ErrorCode::UnsupportedVersion => {
+            println!("The target cluster does not support the broker unregistration API.");
+            Ok(())
+        }
         Err(error) => Err(ToolError::Failed(exception(&error))),
     }
 }

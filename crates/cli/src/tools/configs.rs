@@ -1,6 +1,9 @@
 //! `klamm configs`, `kafka-configs`: shows and changes configs of topics, brokers, groups and
 //! client metrics.
 
+mod quotas;
+mod scram;
+
 use std::process::ExitCode;
 
 use client::Admin;
@@ -19,7 +22,11 @@ fn spec() -> Spec {
         .flag("describe", "List configs for the given entity.")
         .flag("alter", "Alter the configuration for the entity.")
         .flag("all", "List all configs, static and default ones too.")
-        .value("entity-type", "type", "topics, brokers, broker-loggers, groups, client-metrics.")
+        .value(
+            "entity-type",
+            "type",
+            "topics, brokers, broker-loggers, groups, client-metrics, users, clients, ips.",
+        )
         .value("entity-name", "name", "The name of the entity.")
         .flag("entity-default", "The default entity of the type.")
         .value("add-config", "k1=v1,k2=[v2,v3]", "Configs to set; brackets hold lists together.")
@@ -31,16 +38,24 @@ fn spec() -> Spec {
         .value("broker-logger", "id", "The broker's id for its logger config.")
         .value("client-metrics", "name", "The client metrics subscription.")
         .value("group", "id", "The group's id.")
-        .value("user", "name", "The user's name: not supported yet.")
-        .flag("user-defaults", "All users: not supported yet.")
-        .value("client", "id", "The client's id: not supported yet.")
-        .flag("client-defaults", "All clients: not supported yet.")
-        .value("ip", "address", "The IP address: not supported yet.")
-        .flag("ip-defaults", "All IP addresses: not supported yet.")
+        .value("user", "name", "The user's name.")
+        .flag("user-defaults", "The default of all users.")
+        .value("client", "id", "The client's id.")
+        .flag("client-defaults", "The default of all clients.")
+        .value("ip", "address", "The IP address.")
+        .flag("ip-defaults", "The default of all IP addresses.")
         .flag("force", "Has no effect.")
 }
 
-/// What is asked for: one entity or, without a name, all of a kind.
+/// What is asked for.
+enum Target {
+    /// What has configs.
+    Resource(Entity),
+    /// What has quotas.
+    Limited(quotas::Entity),
+}
+
+/// What has configs: one entity or, without a name, all of a kind.
 #[derive(Debug, PartialEq, Eq)]
 struct Entity {
     kind: ResourceKind,
@@ -53,7 +68,10 @@ pub fn run(args: &[String]) -> ExitCode {
             let what = "Command must include exactly one action: --describe, --alter";
             return Err(ToolError::Usage(what.to_owned()));
         }
-        let entity = entity(options)?;
+        let target = match quotas::entity(options)? {
+            Some(entity) => Target::Limited(entity),
+            None => Target::Resource(entity(options)?),
+        };
         let servers = options.get("bootstrap-server").or(options.get("bootstrap-controller"));
         let Some(servers) = servers else {
             let what = "One of the required --bootstrap-server or --bootstrap-controller arguments \
@@ -64,9 +82,16 @@ pub fn run(args: &[String]) -> ExitCode {
         properties.set("bootstrap.servers", servers);
         let admin = connect::admin_with(&properties)?;
         let done = block_on(async {
-            match options.has("alter") {
-                true => alter(&admin, &entity, options).await,
-                false => describe(&admin, entity, options.has("all")).await,
+            match (target, options.has("alter")) {
+                (Target::Resource(entity), true) => alter(&admin, &entity, options).await,
+                (Target::Resource(entity), false) => {
+                    describe(&admin, entity, options.has("all")).await
+                }
+                (Target::Limited(entity), true) => {
+                    let deleted = options.list("delete-config");
+                    entity.alter(&admin, &added(options)?, &deleted).await
+                }
+                (Target::Limited(entity), false) => entity.describe(&admin).await,
             }
         });
         done.map_err(|error| match error {
@@ -103,9 +128,6 @@ fn entity(options: &Parsed) -> Result<Entity, ToolError> {
         Some("broker-loggers") => ResourceKind::BrokerLogger,
         Some("client-metrics") => ResourceKind::ClientMetrics,
         Some("groups") => ResourceKind::Group,
-        Some(other @ ("users" | "clients" | "ips")) => {
-            return Err(ToolError::Failed(format!("quotas of {other} are not supported yet")));
-        }
         Some(other) => {
             let what = format!(
                 "Invalid entity type {other}, the entity type must be one of topics, clients, \
@@ -133,22 +155,8 @@ fn noun(kind: ResourceKind) -> &'static str {
 }
 
 async fn alter(admin: &Admin, entity: &Entity, options: &Parsed) -> Done {
-    let mut changes = Vec::new();
-    if let Some(path) = options.get("add-config-file") {
-        let added = Properties::load(path).map_err(|e| ToolError::Failed(e.to_string()))?;
-        changes.extend(added.iter().map(|(key, value)| set(key, value)));
-    }
-    for text in options.all("add-config") {
-        for pair in split_pairs(text) {
-            let invalid = || {
-                let what = "Invalid entity config: all configs to be added must be in the format \
-                            \"key=val\".";
-                ToolError::Failed(what.to_owned())
-            };
-            let (key, value) = pair.split_once('=').ok_or_else(invalid)?;
-            changes.push(set(key.trim(), value.trim()));
-        }
-    }
+    let added = added(options)?;
+    let mut changes: Vec<_> = added.iter().map(|(key, value)| set(key, value)).collect();
     let deleted = options.list("delete-config");
     changes.extend(deleted.into_iter().map(|name| ConfigChange {
         name,
@@ -175,6 +183,25 @@ async fn alter(admin: &Admin, entity: &Entity, options: &Parsed) -> Done {
         println!("Completed updating config for {} {name}.", noun(entity.kind));
     }
     Ok(())
+}
+
+/// What `--add-config-file` and `--add-config` name.
+fn added(options: &Parsed) -> Result<Vec<(String, String)>, ToolError> {
+    let mut added = Vec::new();
+    if let Some(path) = options.get("add-config-file") {
+        let file = Properties::load(path).map_err(|e| ToolError::Failed(e.to_string()))?;
+        added.extend(file.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+    for pair in options.all("add-config").flat_map(split_pairs) {
+        let invalid = || {
+            let what = "Invalid entity config: all configs to be added must be in the format \
+                        \"key=val\".";
+            ToolError::Failed(what.to_owned())
+        };
+        let (key, value) = pair.split_once('=').ok_or_else(invalid)?;
+        added.push((key.trim().to_owned(), value.trim().to_owned()));
+    }
+    Ok(added)
 }
 
 fn set(name: &str, value: &str) -> ConfigChange {

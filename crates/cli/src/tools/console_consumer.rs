@@ -10,7 +10,7 @@ use client::{Consumer, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Properties, TopicPa
 
 use super::support::options::{Parsed, Spec};
 use super::support::topics::TopicFilter;
-use super::support::{Done, ToolError, block_on, connect, run as run_tool};
+use super::support::{Done, ToolError, block_on, connect, run as run_tool, terminated};
 use formatter::Formatter;
 
 /// How long one poll waits where nothing limits it.
@@ -43,9 +43,22 @@ fn spec() -> Spec {
         .flag("enable-systest-events", "Print events of the consumer's life.")
 }
 
+/// Options that have gone out of use, and what has come in their place.
+const REPLACED: [(&str, &str); 3] = [
+    ("property", "formatter-property"),
+    ("consumer-property", "command-property"),
+    ("consumer.config", "command-config"),
+];
+
 pub fn run(args: &[String]) -> ExitCode {
     run_tool(&spec(), args, |options| {
         check(options)?;
+        for (old, new) in REPLACED.iter().filter(|(old, _)| options.has(old)) {
+            println!(
+                "Option --{old} is deprecated and will be removed in a future version. Use --{new} \
+                 instead."
+            );
+        }
         let mut format = connect::properties(
             options,
             &["formatter-config"],
@@ -74,6 +87,9 @@ fn check(options: &Parsed) -> Done {
     connect::bootstrap(options)?;
     if options.has("topic") == options.has("include") {
         return wrong("Exactly one of the following arguments is required: [topic], [include]");
+    }
+    if let Some((old, new)) = REPLACED.iter().find(|(a, b)| options.has(a) && options.has(b)) {
+        return wrong(&format!("Options --{old} and --{new} cannot be specified together."));
     }
     if options.has("partition") && !options.has("topic") {
         return wrong("The topic is required when partition is specified.");
@@ -173,7 +189,7 @@ async fn consume(mut consumer: Consumer, options: &Parsed, formatter: &Formatter
         .number::<i64>("max-messages")?
         .map_or(u64::MAX, |n| u64::try_from(n).unwrap_or(u64::MAX));
     let timeout = options.number::<u64>("timeout-ms")?.map(Duration::from_millis);
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = std::pin::pin!(terminated());
     let (mut seen, mut last) = (0, Instant::now());
     // ids of records handed out but not shown are not to be committed
     let mut shown_up_to = std::collections::BTreeMap::new();
@@ -184,7 +200,7 @@ async fn consume(mut consumer: Consumer, options: &Parsed, formatter: &Formatter
         let wait = timeout.map_or(POLL_MAX, |timeout| timeout.saturating_sub(last.elapsed()));
         let records = tokio::select! {
             records = consumer.poll(wait.min(POLL_MAX)) => records,
-            _ = &mut interrupted => break Ok(()),
+            () = &mut interrupted => break Ok(()),
         };
         let records = match records {
             Ok(records) => records,
@@ -224,6 +240,9 @@ async fn consume(mut consumer: Consumer, options: &Parsed, formatter: &Formatter
     let closed = consumer.close(CLOSE_WITHIN).await;
     if let Err(error) = closed {
         eprintln!("WARN {error}");
+    }
+    if options.has("enable-systest-events") {
+        println!("shutdown_complete");
     }
     eprintln!("Processed a total of {seen} messages");
     outcome

@@ -47,6 +47,9 @@ fn spec() -> Spec {
         .value("producer.config", "file", "(DEPRECATED) As --command-config.")
 }
 
+/// The class of Kafka that reads lines, the only one that there is here.
+const LINE_READER: &str = "org.apache.kafka.tools.LineMessageReader";
+
 pub fn run(args: &[String]) -> ExitCode {
     run_tool(&spec(), args, |options| {
         let (old, new) = ("--property", "--reader-property");
@@ -54,6 +57,9 @@ pub fn run(args: &[String]) -> ExitCode {
         warn_deprecated(options, "producer-property", "--producer-property", "--command-property");
         warn_deprecated(options, "producer.config", "--producer.config", "--command-config");
         let topic = options.require("topic")?;
+        if let Some(class) = options.get("line-reader").filter(|class| *class != LINE_READER) {
+            return Err(ToolError::Failed(format!("reader {class} is not known here")));
+        }
         let properties = settings(options)?;
         let config = connect::producer_config(&properties)?;
         let reader_settings =

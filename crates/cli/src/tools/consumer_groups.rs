@@ -63,8 +63,8 @@ pub fn run(args: &[String]) -> ExitCode {
             return validate_regex(pattern);
         }
         check(options)?;
-        let admin = connect::admin(options)?;
         let done = block_on(async {
+            let admin = connect::admin(options)?;
             if options.has("list") {
                 list(&admin, options).await
             } else if options.has("describe") {

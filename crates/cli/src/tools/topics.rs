@@ -153,10 +153,12 @@ fn at_least_one<N: FromStr + From<bool> + PartialOrd>(
 
 /// `0:1,1:2`: the brokers of the first partition, then those of the second.
 fn parse_assignment(text: &str) -> Result<Vec<Vec<i32>>, ToolError> {
-    let wrong = || ToolError::Failed(format!("Invalid replica assignment: {text}"));
+    let number = |id: &str| {
+        let wrong = |_| ToolError::Failed(format!("For input string: \"{id}\""));
+        id.trim().parse::<i32>().map_err(wrong)
+    };
     let partitions = text.split(',').map(|brokers| {
-        let ids: Option<Vec<i32>> = brokers.split(':').map(|id| id.trim().parse().ok()).collect();
-        let ids = ids.ok_or_else(wrong)?;
+        let ids: Vec<i32> = brokers.split(':').map(number).collect::<Result<_, _>>()?;
         if ids.iter().collect::<BTreeSet<_>>().len() != ids.len() {
             let what = "Partition replica lists may not contain duplicate entries";
             return Err(ToolError::Failed(format!("{what}: {}", doubled(&ids))));
@@ -289,12 +291,23 @@ async fn describe(admin: &Admin, options: &Parsed) -> Done {
 
 async fn name_of(admin: &Admin, id: &str, options: &Parsed) -> Result<String, ToolError> {
     let metadata = admin.metadata().await?;
-    let name = id.parse().ok().and_then(|id| metadata.topic_name(id).cloned());
-    match name {
+    let Ok(parsed) = id.parse() else {
+        return Err(ToolError::Failed(no_uuid(id)));
+    };
+    match metadata.topic_name(parsed).cloned() {
         Some(name) => Ok(name.to_string()),
         None if options.has("if-exists") => Ok(String::new()),
         None => Err(ToolError::Failed(format!("TopicId '{id}' does not exist as expected"))),
     }
+}
+
+/// What Kafka's tool says of a text that is no id.
+fn no_uuid(text: &str) -> String {
+    let bytes = text.len() * 6 / 8;
+    format!(
+        "Input string `{text}` decoded as {bytes} bytes, which is not equal to the expected 16 \
+         bytes of a base64-encoded UUID"
+    )
 }
 
 fn is_wanted(

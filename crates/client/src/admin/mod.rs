@@ -4,6 +4,7 @@ mod cluster;
 mod configs;
 mod groups;
 mod logs;
+mod quotas;
 mod topics;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use configs::{
 };
 pub use groups::{GroupDescription, GroupListing, GroupMember};
 pub use logs::{LogDir, LogDirReplica};
+pub use quotas::{QuotaEntity, QuotaName, Quotas, ScramInfo, ScramUpsertion};
 pub use topics::{NewTopic, TopicDescription, TopicPartitionInfo};
 
 use crate::cluster::{ANY_VERSION, Cluster};

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use e2e::java::Release;
 use e2e::process::Server;
@@ -206,6 +207,15 @@ impl Bench {
         }
     }
 
+    /// Runs a table on Kafka alone, by Java's tools and ours.
+    pub fn compare_on_kafka(&mut self, table: &str) {
+        let [kafka, _] = self.places();
+        let (javas, ours) = kafka.both(table);
+        for (case, (theirs, its)) in cases(table).zip(javas.iter().zip(&ours)) {
+            self.report.compare(&case, (Side::JavasOnKafka, theirs), (Side::OursOnKafka, its));
+        }
+    }
+
     /// Ends both brokers, and compares what Java's tools and ours say of the files of each.
     pub fn compare_on_files(&mut self, table: &str) {
         // indexes are cut to size when a broker ends
@@ -257,6 +267,9 @@ impl Bench {
     }
 }
 
+/// What takes longer is told of, for those who wonder where the time goes.
+const SLOW: Duration = Duration::from_secs(5);
+
 #[derive(Default)]
 struct Report {
     ran: Vec<String>,
@@ -273,6 +286,11 @@ impl Report {
         (side, its): (Side, &Ended),
     ) {
         self.ran.push(case.to_string());
+        for (side, ended) in [(expected, reference), (side, its)] {
+            if ended.took > SLOW {
+                println!("{:.1?} for {case} [{side}]", ended.took);
+            }
+        }
         if (reference.code, &reference.stdout) == (its.code, &its.stdout)
             && reference.complains_as(its)
         {

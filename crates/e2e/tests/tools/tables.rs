@@ -125,6 +125,20 @@ pub const RECORDS: &str = r"
     kafka-console-consumer --topic letters --partition 0 --offset 5 --max-messages 1 --formatter-property print.headers=true --formatter-property headers.separator=; --formatter-property key.separator=| --formatter-property print.key=true --formatter-property null.literal=NIL
     kafka-console-consumer --include 'let.*' --from-beginning --max-messages 2
     kafka-console-consumer --topic letters --from-beginning --max-messages 1 --formatter org.apache.kafka.tools.consumer.NoOpMessageFormatter
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --property print.key=true
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --property print.key=true --formatter-property print.value=true
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --consumer-property client.id=x
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --command-property client.id=x
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --consumer.config {files}/absent.properties
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --formatter org.apache.kafka.tools.consumer.LoggingMessageFormatter
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --formatter-property print.epoch=true --formatter-property print.delivery=true --formatter-property line.separator=;
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --formatter nonsense
+    kafka-console-consumer --topic letters --from-beginning --max-messages 3 --enable-systest-events
+    kafka-console-consumer --topic letters --from-beginning --max-messages x
+    kafka-console-consumer --topic letters --nonsense
+    kafka-console-consumer --topic letters --include letters
+    kafka-console-consumer --topic letters --group g --partition 0
+    kafka-console-consumer --topic letters --partition 0 --from-beginning --offset 3
     kafka-console-consumer --topic letters --offset 2
     kafka-console-consumer --topic letters --partition 0 --offset nonsense
     kafka-console-consumer --from-beginning
@@ -148,7 +162,7 @@ pub const RECORDS: &str = r"
     kafka-get-offsets --topic-partitions letters:-1
     kafka-get-offsets --topic-partitions letters:1-
     kafka-get-offsets --topic-partitions letters:x
-    kafka-get-offsets --topic-partitions :0
+    kafka-get-offsets --topic-partitions :0 --exclude-internal-topics
     kafka-get-offsets --topic letters --topic-partitions letters:0
     kafka-get-offsets --topic (
     kafka-get-offsets --topic letters --command-config {files}/absent.properties

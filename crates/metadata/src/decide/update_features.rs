@@ -175,6 +175,7 @@ fn check_release(
     } else {
         "Refusing to perform the requested downgrade because it might delete metadata information."
     };
+    let (current, target) = (current.level(), target.level());
     let message =
         format!("Unsupported metadata.version downgrade from {current} to {target}. {why}");
     Err(Refusal::new(ErrorCode::InvalidUpdateVersion, message))

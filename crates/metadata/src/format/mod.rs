@@ -6,7 +6,7 @@
 //! ```
 
 mod base64;
-mod scram;
+pub mod scram;
 
 use std::collections::BTreeMap;
 use std::fmt;

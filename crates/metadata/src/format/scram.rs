@@ -15,22 +15,28 @@ use wire::user_scram_credential_record::UserScramCredentialRecord;
 use super::base64;
 
 /// Least iterations that Kafka takes, and what it uses where none are given.
-const ITERATIONS_MIN: i32 = 4096;
+pub const ITERATIONS_MIN: i32 = 4096;
 /// Most iterations that Kafka takes.
-const ITERATIONS_MAX: i32 = 16_384;
+pub const ITERATIONS_MAX: i32 = 16_384;
 
 /// Why an argument makes no credential; the texts are those of Kafka's tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScramError(String);
 
+/// A mechanism of RFC 5802, by its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mechanism {
+pub enum Mechanism {
     Sha256,
     Sha512,
 }
 
 impl Mechanism {
-    fn parse(name: &str) -> Option<Self> {
+    /// Both of them, by their numbers.
+    pub const ALL: [Self; 2] = [Self::Sha256, Self::Sha512];
+
+    /// The mechanism of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
         match name {
             "SCRAM-SHA-256" => Some(Self::Sha256),
             "SCRAM-SHA-512" => Some(Self::Sha512),
@@ -38,8 +44,18 @@ impl Mechanism {
         }
     }
 
-    /// The number in the record.
-    const fn id(self) -> i8 {
+    /// The name in command lines and handshakes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SCRAM-SHA-256",
+            Self::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    /// The number in records and requests.
+    #[must_use]
+    pub const fn id(self) -> i8 {
         match self {
             Self::Sha256 => 1,
             Self::Sha512 => 2,
@@ -68,7 +84,8 @@ impl Mechanism {
     }
 
     /// `Hi` of RFC 5802: PBKDF2 with one block.
-    fn salted_password(self, password: &str, salt: &[u8], iterations: i32) -> Vec<u8> {
+    #[must_use]
+    pub fn salted_password(self, password: &str, salt: &[u8], iterations: i32) -> Vec<u8> {
         let mut round = self.mac(password.as_bytes(), &[salt, &1u32.to_be_bytes()]);
         let mut result = round.clone();
         for _ in 1..iterations {

@@ -10,7 +10,8 @@ use super::super::support::internal_records;
 pub enum Formatter {
     Default(Box<Layout>),
     /// As the default, each line with time, key and value named.
-    Logging,
+    /// The default, and a line of a log beside it.
+    Logging(Box<Layout>),
     NoOp,
     /// Records of one of Kafka's own topics as JSON.
     Internal(internal_records::Family),
@@ -21,6 +22,7 @@ pub struct Layout {
     timestamp: bool,
     partition: bool,
     offset: bool,
+    delivery: bool,
     epoch: bool,
     headers: bool,
     key: bool,
@@ -104,7 +106,7 @@ impl Formatter {
         let class = class.unwrap_or("DefaultMessageFormatter");
         match class.rsplit(['.', '$']).next().unwrap_or(class) {
             "DefaultMessageFormatter" => Ok(Self::Default(Box::new(Layout::new(properties)?))),
-            "LoggingMessageFormatter" => Ok(Self::Logging),
+            "LoggingMessageFormatter" => Ok(Self::Logging(Box::new(Layout::new(properties)?))),
             "NoOpMessageFormatter" => Ok(Self::NoOp),
             "OffsetsMessageFormatter" => Ok(Self::Internal(internal_records::Family::Offsets)),
             "GroupMetadataMessageFormatter" => {
@@ -129,13 +131,13 @@ impl Formatter {
                 Some(json) => writeln!(out, "{json}"),
                 None => Ok(()),
             },
-            Self::Logging => {
+            Self::Logging(layout) => {
                 let text = |bytes: Option<&[u8]>| {
                     bytes.map_or("null".into(), String::from_utf8_lossy).into_owned()
                 };
                 let (time, key, value) = (time_of(record), text(record.key), text(record.value));
                 eprintln!("INFO {time}, key:{key}, value:{value}");
-                Ok(())
+                layout.write(record, out)
             }
         }
     }
@@ -164,6 +166,7 @@ impl Layout {
             timestamp: on("print.timestamp", false),
             partition: on("print.partition", false),
             offset: on("print.offset", false),
+            delivery: on("print.delivery", false),
             epoch: on("print.epoch", false),
             headers: on("print.headers", false),
             key: on("print.key", false),
@@ -198,12 +201,14 @@ impl Layout {
             field(out)?;
             write!(out, "Offset:{}", record.offset)?;
         }
+        // Kafka's tool hands neither on to its formatter
+        if self.delivery {
+            field(out)?;
+            out.write_all(b"Delivery:NOT_PRESENT")?;
+        }
         if self.epoch {
             field(out)?;
-            match record.leader_epoch {
-                -1 => out.write_all(b"Epoch:NOT_PRESENT")?,
-                epoch => write!(out, "Epoch:{epoch}")?,
-            }
+            out.write_all(b"Epoch:NOT_PRESENT")?;
         }
         if self.headers {
             field(out)?;
