@@ -157,6 +157,7 @@ impl Answer {
             partition_index: followed.index,
             high_watermark: -1,
             preferred_read_replica: -1,
+            aborted_transactions: None,
             records: Records::from(Vec::new()),
             ..Default::default()
         };
@@ -197,7 +198,14 @@ impl Answer {
 
     fn refuse(&mut self, data: &mut PartitionData<'_>, code: ErrorCode, leader: Option<Leader>) {
         data.error_code = code.code();
-        if let Some(leader) = leader.filter(|_| self.version >= FIRST_VERSION_WITH_LEADERS) {
+        let is_missing =
+            matches!(code, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId);
+        // as in Kafka, where the two are answered in different places
+        data.aborted_transactions = is_missing.then(Vec::new);
+        // a client that is ahead knows the leader better than this broker
+        let helps = code != ErrorCode::UnknownLeaderEpoch;
+        let is_known = self.version >= FIRST_VERSION_WITH_LEADERS;
+        if let Some(leader) = leader.filter(|_| helps && is_known) {
             data.current_leader =
                 LeaderIdAndEpoch { leader_id: leader.id.0, leader_epoch: leader.epoch.0 };
             self.leaders.push(leader);

@@ -53,11 +53,15 @@ pub(crate) async fn answer<'a>(
         true => image.topics().iter().map(|topic| view.topic(topic)).collect(),
         false => {
             let asked = request.topics.unwrap_or_default();
-            asked.into_iter().map(|topic| view.asked(topic, &failed)).collect()
+            let mut topics: Vec<_> =
+                asked.into_iter().map(|topic| view.asked(topic, &failed)).collect();
+            // Kafka tells of unknown ids first
+            topics.sort_by_key(|topic| topic.error_code != ErrorCode::UnknownTopicId.code());
+            topics
         }
     };
     if request.include_topic_authorized_operations {
-        for topic in topics.iter_mut().filter(|topic| topic.error_code == 0) {
+        for topic in topics.iter_mut().filter(|topic| topic.name.is_some()) {
             topic.topic_authorized_operations = TOPIC_OPERATIONS;
         }
     }

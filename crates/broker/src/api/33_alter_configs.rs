@@ -2,6 +2,7 @@
 
 use crate::configs::{Answer, Divided, answer_replacement};
 use crate::dispatch::RequestContext;
+use crate::net::ListenerKind;
 use metadata::decide::AlterConfigs;
 use wire::alter_configs_request::{AlterConfigsRequest, AlterConfigsResource};
 use wire::alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse};
@@ -15,7 +16,11 @@ pub(crate) async fn answer<'a>(
     let mut divided = {
         let image = node.controller.image();
         let key = |r: &AlterConfigsResource<'static>| (r.resource_type, r.resource_name.clone());
-        Divided::new(resources, key, |r| answer_replacement(node, &image, r))
+        Divided::new(resources, key, |r| match context.connection.kind {
+            ListenerKind::Broker => answer_replacement(node, &image, r),
+            // a broker has asked itself before it forwards
+            ListenerKind::Controller => None,
+        })
     };
     let resources = divided.take_forwarded();
     let replies = if resources.is_empty() {

@@ -2,6 +2,7 @@
 
 use crate::configs::{Answer, Divided, answer_changes};
 use crate::dispatch::RequestContext;
+use crate::net::ListenerKind;
 use metadata::decide::IncrementalAlterConfigs;
 use wire::incremental_alter_configs_request::{
     AlterConfigsResource, IncrementalAlterConfigsRequest,
@@ -19,7 +20,11 @@ pub(crate) async fn answer<'a>(
     let mut divided = {
         let image = node.controller.image();
         let key = |r: &AlterConfigsResource<'static>| (r.resource_type, r.resource_name.clone());
-        Divided::new(resources, key, |r| answer_changes(node, &image, r, validate_only))
+        Divided::new(resources, key, |r| match context.connection.kind {
+            ListenerKind::Broker => answer_changes(node, &image, r, validate_only),
+            // a broker has asked itself before it forwards
+            ListenerKind::Controller => None,
+        })
     };
     let resources = divided.take_forwarded();
     let replies = if resources.is_empty() {

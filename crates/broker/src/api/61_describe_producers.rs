@@ -2,6 +2,8 @@
 
 use crate::dispatch::RequestContext;
 use log::ProducerStatus;
+use metadata::check_topic_name;
+use metadata::decide::{Refusal, outcome};
 use types::ErrorCode;
 use wire::describe_producers_request::DescribeProducersRequest;
 use wire::describe_producers_response::{
@@ -16,15 +18,13 @@ pub(crate) async fn answer<'a>(
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partition_indexes.len());
         for index in topic.partition_indexes {
-            let (code, producers) = match producers(context, &topic.name, index).await {
-                Ok(producers) => (ErrorCode::None, producers),
-                Err(code) => (code, Vec::new()),
-            };
+            let described = producers(context, &topic.name, index).await;
+            let (error_code, error_message) = outcome(&described);
             partitions.push(PartitionResponse {
                 partition_index: index,
-                error_code: code.code(),
-                active_producers: producers.into_iter().map(state).collect(),
-                ..Default::default()
+                error_code,
+                error_message,
+                active_producers: described.into_iter().flatten().map(state).collect(),
             });
         }
         topics.push(TopicResponse { name: topic.name, partitions });
@@ -36,8 +36,15 @@ async fn producers(
     context: &RequestContext<'_>,
     topic: &str,
     index: i32,
-) -> Result<Vec<ProducerStatus>, ErrorCode> {
-    Ok(context.led_partition(topic, index)?.log().await?.producers())
+) -> Result<Vec<ProducerStatus>, Refusal> {
+    check_topic_name(topic)
+        .map_err(|error| Refusal::new(ErrorCode::InvalidTopicException, error.to_string()))?;
+    let missing = "This server does not host this topic-partition.";
+    let partition = context.led_partition(topic, index).map_err(|code| match code {
+        ErrorCode::UnknownTopicOrPartition => Refusal::new(code, missing),
+        code => code.into(),
+    })?;
+    Ok(partition.log().await?.producers())
 }
 
 fn state(producer: ProducerStatus) -> ProducerState {

@@ -23,7 +23,8 @@ pub(crate) async fn answer(
     let image = context.node.controller.image();
     let start = request.cursor.as_ref().map_or(("", 0), |c| (&*c.topic_name, c.partition_index));
     let asked: BTreeSet<&str> = request.topics.iter().map(|topic| &*topic.name).collect();
-    if start.1 < 0 || request.response_partition_limit <= 0 {
+    let is_elsewhere = request.cursor.is_some() && !asked.is_empty() && !asked.contains(start.0);
+    if start.1 < 0 || is_elsewhere {
         return refused(&asked, ErrorCode::InvalidRequest);
     }
     let names: Vec<&str> = if asked.is_empty() {
@@ -33,7 +34,7 @@ pub(crate) async fn answer(
     };
     let own_limit = context.node.settings.config.value("max.request.partition.size.limit");
     let own_limit = own_limit.as_i64().unwrap_or(i64::MAX);
-    let limit = i64::from(request.response_partition_limit).min(own_limit);
+    let limit = i64::from(request.response_partition_limit).min(own_limit).max(1);
     let mut page = Page {
         image: &image,
         room: usize::try_from(limit).unwrap_or(usize::MAX),
@@ -74,7 +75,8 @@ impl Page<'_> {
                 Ok(()) => ErrorCode::UnknownTopicOrPartition,
                 Err(_) => ErrorCode::InvalidTopicException,
             };
-            self.topics.push(absent(name, code));
+            let topic_authorized_operations = TOPIC_OPERATIONS;
+            self.topics.push(TopicResponse { topic_authorized_operations, ..absent(name, code) });
             return true;
         };
         let mut rest = topic.partitions.range(first..);

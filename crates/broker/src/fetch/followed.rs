@@ -40,7 +40,8 @@ impl Followed {
             index: request.partition,
             fetch_offset: Offset(request.fetch_offset),
             bytes_max: request.partition_max_bytes,
-            current_leader_epoch: LeaderEpoch(request.current_leader_epoch),
+            // whatever is below 0 says nothing
+            current_leader_epoch: LeaderEpoch(request.current_leader_epoch).max(LeaderEpoch::NONE),
             last_fetched_epoch: LeaderEpoch(request.last_fetched_epoch),
             partition: None,
             was_read: false,

@@ -1,7 +1,7 @@
 //! DeleteTopics (20): by name or, from v6 on, by id.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use types::{ErrorCode, TopicId};
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
@@ -30,13 +30,16 @@ impl Command for DeleteTopics<'_> {
         let mut records = Vec::new();
         let mut responses: Vec<DeletableTopicResult<'static>> = Vec::new();
         for topic in &wanted {
+            if duplicates.is_told_by_name(topic) {
+                continue;
+            }
             let found = controller.topic_to_delete(topic, &duplicates);
             if let Ok(id) = found
                 && deleted.insert(id)
             {
                 records.push(RemoveTopicRecord { topic_id: id }.into());
             }
-            let result = controller.delete_result(topic, &found);
+            let result = controller.delete_result(topic, &found, &duplicates);
             if !responses.contains(&result) {
                 responses.push(result);
             }
@@ -51,7 +54,14 @@ impl Command for DeleteTopics<'_> {
 struct Duplicates<'a> {
     names: BTreeSet<&'a str>,
     ids: BTreeSet<TopicId>,
-    doubled: BTreeSet<&'a str>,
+    doubled: BTreeMap<&'a str, TopicId>,
+}
+
+impl Duplicates<'_> {
+    /// Whether its refusal stands with the name of the same topic.
+    fn is_told_by_name(&self, topic: &DeleteTopicState<'_>) -> bool {
+        topic.name.is_none() && self.doubled.values().any(|id| *id == topic.topic_id)
+    }
 }
 
 fn duplicates<'a>(
@@ -72,8 +82,10 @@ fn duplicates<'a>(
         }
     }
     let id_of = |name: &str| controller.image.topics().named(name).map(|topic| topic.id);
-    found.doubled =
-        names.into_iter().filter(|n| id_of(n).is_some_and(|id| ids.contains(&id))).collect();
+    found.doubled = names
+        .into_iter()
+        .filter_map(|n| Some((n, id_of(n).filter(|id| ids.contains(id))?)))
+        .collect();
     found
 }
 
@@ -90,18 +102,21 @@ impl Controller<'_> {
                 refuse("You may not specify both topic name and topic id.")
             }
             Some(name) if duplicates.names.contains(name) => refuse("Duplicate topic name."),
-            Some(name) if duplicates.doubled.contains(name) => {
+            Some(name) if duplicates.doubled.contains_key(name) => {
                 refuse("The provided topic name maps to an ID that was already supplied.")
             }
             Some(name) => {
-                let topic = topics.named(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+                let code = ErrorCode::UnknownTopicOrPartition;
+                let unknown = "This server does not host this topic-partition.";
+                let topic = topics.named(name).ok_or_else(|| Refusal::new(code, unknown))?;
                 Ok(topic.id)
             }
             None if topic.topic_id.is_zero() => refuse("Neither topic name nor id were specified."),
             None if duplicates.ids.contains(&topic.topic_id) => refuse("Duplicate topic id."),
             None => {
-                let topic = topics.get(topic.topic_id).ok_or(ErrorCode::UnknownTopicId)?;
-                Ok(topic.id)
+                let unknown = "This server does not host this topic ID.";
+                let refusal = || Refusal::new(ErrorCode::UnknownTopicId, unknown);
+                Ok(topics.get(topic.topic_id).ok_or_else(refusal)?.id)
             }
         }
     }
@@ -111,13 +126,15 @@ impl Controller<'_> {
         &self,
         topic: &DeleteTopicState<'_>,
         found: &Result<TopicId, Refusal>,
+        duplicates: &Duplicates<'_>,
     ) -> DeletableTopicResult<'static> {
         let (error_code, error_message) = outcome(found);
         let known = found.as_ref().ok().and_then(|id| self.image.topics().get(*id));
         let name = known.map(|t| t.name.to_string()).or(topic.name.as_deref().map(str::to_owned));
+        let doubled = topic.name.as_deref().and_then(|name| duplicates.doubled.get(name).copied());
         DeletableTopicResult {
             name: name.map(Cow::Owned),
-            topic_id: known.map_or(topic.topic_id, |t| t.id),
+            topic_id: known.map(|t| t.id).or(doubled).unwrap_or(topic.topic_id),
             error_code,
             error_message,
         }

@@ -106,7 +106,8 @@ impl Controller<'_> {
             Kind::Unclean => state.leader != NodeId::NONE,
         };
         if needless {
-            return Err(ErrorCode::ElectionNotNeeded.into());
+            let message = "Leader election not needed for topic partition.";
+            return Err(Refusal::new(ErrorCode::ElectionNotNeeded, message));
         }
         let election = match kind {
             Kind::Preferred => Election::Preferred,

@@ -35,7 +35,7 @@ impl Command for UpdateFeatures<'_> {
     type Reply = UpdateFeaturesResponse<'static>;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
-        let mut reply = UpdateFeaturesResponse::default();
+        let mut reply = UpdateFeaturesResponse { error_message: None, ..Default::default() };
         match self.records(controller) {
             Err(refusal) => {
                 let why = refusal.message.as_deref().unwrap_or(refusal.code.name());
