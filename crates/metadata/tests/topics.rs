@@ -301,3 +301,29 @@ fn five_thousand_partitions_are_decided_in_one_batch() {
     assert_eq!(published.topics().named("wide").unwrap().partitions.len(), 5_000);
     assert_eq!(records.len(), 5_001);
 }
+
+#[test]
+fn brokers_whose_directories_are_cordoned_get_no_replicas() {
+    let mut cluster = Cluster::of(2);
+    cluster.beat_with(1, true, |request| {
+        request.cordoned_log_dirs = Some(vec![Uuid([101; 16])]);
+    });
+    let reply = cluster.run(&create(vec![topic("one", 4, 1), topic("two", 1, 2)]));
+    let codes: Vec<_> = reply.topics.iter().map(|t| ErrorCode::from_wire(t.error_code)).collect();
+    assert_eq!(codes, [ErrorCode::None, ErrorCode::InvalidReplicationFactor]);
+    assert!((0..4).all(|index| cluster.replicas("one", index) == [2]));
+}
+
+#[test]
+fn a_topic_that_comes_again_is_another_one() {
+    let mut cluster = Cluster::of(2);
+    cluster.place("t", &[&[1, 2]]);
+    cluster.fence(1);
+    assert_eq!(cluster.show("t", 0), "2@1 isr 2");
+    let first = cluster.image().topics().named("t").expect("created").id;
+    cluster.run(&delete(&[(Some("t"), TopicId::ZERO)]));
+    cluster.place("t", &[&[2, 1]]);
+    assert_eq!(cluster.show("t", 0), "2@0 isr 2", "epochs start anew: the id tells them apart");
+    assert_ne!(cluster.image().topics().named("t").expect("created").id, first);
+    assert!(cluster.image().topics().get(first).is_none());
+}
