@@ -286,7 +286,8 @@ fn an_apache_broker_joins_a_klamm_controller() {
     let Some(mut apache) = Node::broker(Product::Kafka, 2, controller.port(), "") else { return };
     let ours = Node::broker(Product::Klamm, 3, controller.port(), "").expect("it is Klamm");
     serve_side_by_side(&ours, &apache);
-    assert!(apache.terminate().success() || cfg!(unix), "the JVM ends with 143");
+    // a JVM that is told to end says 143
+    apache.terminate();
     await_leaders(&ours.address(), "t", &["3", "none"]);
     apache.restart();
     await_leaders(&ours.address(), "t", &["2", "3"]);
