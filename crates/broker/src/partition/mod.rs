@@ -105,8 +105,7 @@ impl Partition {
     /// # Errors
     /// `NOT_LEADER_OR_FOLLOWER` with the leader that the client should go to.
     pub(crate) fn led_by(&self, node: NodeId) -> Result<LeaderEpoch, Leader> {
-        let leader = self.leader();
-        if leader.id == node { Ok(leader.epoch) } else { Err(leader) }
+        self.leadership.led_by(node)
     }
 
     pub(crate) fn has_enough_in_sync(&self) -> bool {

@@ -167,6 +167,7 @@ impl Partitions {
         for index in changed {
             let state = described.partitions.get(index);
             if let (Some(partition), Some(state)) = (topic.partition(*index), state) {
+                self.warn_of_replicas(partition, state);
                 partition.set_state(state);
             }
         }
@@ -182,10 +183,20 @@ impl Partitions {
                 return Some(Arc::clone(partition));
             }
             let directory = self.directory(&topic.facts.name, *index, state)?;
-            Some(Arc::new(Partition::new(Arc::clone(&topic.facts), *index, state, directory)))
+            let partition = Partition::new(Arc::clone(&topic.facts), *index, state, directory);
+            self.warn_of_replicas(&partition, state);
+            Some(Arc::new(partition))
         };
         let partitions = described.partitions.iter().map(slot).collect();
         Topic { facts: Arc::clone(&topic.facts), partitions }
+    }
+
+    /// Controllers of Klamm refuse several replicas; one of Apache Kafka does not know better.
+    fn warn_of_replicas(&self, partition: &Partition, state: &image::PartitionState) {
+        let replicas = state.replicas.len();
+        if replicas > 1 && state.leader == self.node {
+            tracing::error!(?partition, replicas, "not served: this broker keeps one replica only");
+        }
     }
 
     /// Where a replica of this node lives: where its folder is, where the image says, or in turn.
