@@ -33,8 +33,8 @@ fn use_it(bootstrap: &str, from: usize) {
 /// The records, the config and the committed offset are there.
 fn check_left_behind(bootstrap: &str, records: usize) {
     let words = format!(
-        "--topic t --from-beginning --property print.key=true --property key.separator=: \
-         --max-messages {records}"
+        "--topic t --from-beginning --formatter-property print.key=true \
+         --formatter-property key.separator=: --max-messages {records}"
     );
     let mut consumer = with_words(klamm::tool("kafka-console-consumer"), bootstrap, &words);
     let expected: String = (0..records).step_by(RECORDS).map(lines).collect();

@@ -72,8 +72,9 @@ const CLIENTS: [Client; 6] = [
         consume: |klamm, topic| {
             let mut command = klamm::tool("kafka-console-consumer");
             command.args(["--bootstrap-server", &klamm.bootstrap(), "--topic", topic]);
-            command.args(["--group", topic, "--from-beginning", "--property", "print.key=true"]);
-            command.args(["--property", "key.separator=:"]);
+            command.args(["--group", topic, "--from-beginning"]);
+            command.args(["--formatter-property", "print.key=true"]);
+            command.args(["--formatter-property", "key.separator=:"]);
             command.args(["--max-messages", &flights::COUNT.to_string()]);
             Some(command)
         },

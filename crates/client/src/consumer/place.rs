@@ -35,7 +35,9 @@ impl Consumer {
         let (mut committed, mut listed, mut ends) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let mut versions = BTreeMap::new();
         let reset = reset_timestamp(self.config.auto_offset_reset);
+        let metadata = self.cluster.metadata();
         for (partition, assigned) in self.positions.iter_mut().filter(|(_, a)| !a.busy) {
+            let leader = metadata.leader(&partition.topic, partition.partition);
             match assigned.placing {
                 Placing::Placed(_) => continue,
                 Placing::Committed => committed.push(partition.clone()),
@@ -45,6 +47,10 @@ impl Consumer {
                     let none = || Error::NoOffset { partition: partition.to_string() };
                     listed.insert(partition.clone(), reset.ok_or_else(none)?);
                 }
+            }
+            if assigned.placing != Placing::Committed {
+                // the answer is of this leader, or of one that is newer still
+                assigned.validated_epoch = leader.map_or(-1, |(_, epoch)| epoch);
             }
             assigned.busy = true;
             versions.insert(partition.clone(), assigned.version);
@@ -126,8 +132,6 @@ impl Consumer {
                 }
                 Err(error) => return Err(error),
             };
-            let leader = metadata.leader(&partition.topic, partition.partition);
-            let leader_epoch = leader.map_or(-1, |(_, epoch)| epoch);
             let placing = match finding {
                 Finding::Committed(Some(position)) => Placing::Placed(position),
                 Finding::Committed(None) if reset_is_none => {
@@ -135,13 +139,9 @@ impl Consumer {
                 }
                 Finding::Committed(None) => Placing::Reset,
                 Finding::Listed(Position { offset: -1, .. }) => Placing::ByTime(LATEST_TIMESTAMP),
-                Finding::Listed(position) => {
-                    assigned.validated_epoch = leader_epoch;
-                    Placing::Placed(position)
-                }
+                Finding::Listed(position) => Placing::Placed(position),
                 Finding::EpochEnd(end) => {
                     let Some(position) = assigned.position() else { continue };
-                    assigned.validated_epoch = leader_epoch;
                     match validated(position, end) {
                         Some(position) => Placing::Placed(position),
                         None => Placing::Reset,

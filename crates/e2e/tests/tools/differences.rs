@@ -22,7 +22,6 @@ const DIFFERENCES: &[Difference] = &[
     of(Side::OursOnKafka, "kafka-storage version-mapping", RELEASE),
     of(Side::OursOnKlamm, "kafka-storage version-mapping", RELEASE),
     of(Side::JavasOnKlamm, "kafka-broker-api-versions", APIS),
-    of(Side::JavasOnKlamm, "kafka-cluster unregister --bootstrap-server {} --id 9", APIS),
 ];
 
 const fn of(side: Side, command: &'static str, why: &'static str) -> Difference {
