@@ -23,7 +23,8 @@ const READ_BYTES_PER_SECOND: u64 = 50_000_000;
 const REQUESTS_PER_SECOND: u32 = 2_000;
 const SECONDS: u32 = 5;
 
-/// The producers' p99 in microseconds: beside a cold reader, and alone.
+/// The producers' p99 in microseconds: beside a reader of cold data, alone, and beside a reader of
+/// data in memory, which tells what of the difference the disk makes.
 pub fn p99_beside_cold_reads(peer: &mut Peer) -> io::Result<Vec<f64>> {
     let old = batch(100, 64 * 1024, Compression::None);
     peer.create(OLD, OLD_PARTITIONS);
@@ -32,14 +33,10 @@ pub fn p99_beside_cold_reads(peer: &mut Peer) -> io::Result<Vec<f64>> {
     let frames = [produce(LIVE, 0, &batch(1000, 0, Compression::None))];
     let (port, pid) = (peer.port(), peer.pid());
     let alone = steady_run(port, &frames, REQUESTS_PER_SECOND, SECONDS)?.quantile_us(0.99);
+    let (beside_warm, _) = beside_reads(port, &frames)?;
     evict(&peer.data(), OLD)?;
     let before = disk_bytes_read(pid);
-    let (beside, read) = std::thread::scope(|scope| {
-        let reading = scope.spawn(|| paced_read(port));
-        let mut times = steady_run(port, &frames, REQUESTS_PER_SECOND, SECONDS)?;
-        let read = reading.join().map_err(|_| io::Error::other("the reader panicked"))??;
-        io::Result::Ok((times.quantile_us(0.99), read))
-    })?;
+    let (beside_cold, read) = beside_reads(port, &frames)?;
     let from_disk = disk_bytes_read(pid) - before;
     eprintln!("    {:?}: {} MB read, {} MB of disk", peer.kind(), read >> 20, from_disk >> 20);
     if from_disk < read / 2 {
@@ -47,7 +44,17 @@ pub fn p99_beside_cold_reads(peer: &mut Peer) -> io::Result<Vec<f64>> {
     }
     peer.delete(OLD);
     peer.delete(LIVE);
-    Ok(vec![beside, alone])
+    Ok(vec![beside_cold, alone, beside_warm])
+}
+
+/// The producers' p99 while the old topic is read, and the bytes that were.
+fn beside_reads(port: u16, frames: &[Vec<u8>]) -> io::Result<(f64, u64)> {
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| paced_read(port));
+        let mut times = steady_run(port, frames, REQUESTS_PER_SECOND, SECONDS)?;
+        let read = reading.join().map_err(|_| io::Error::other("the reader panicked"))??;
+        Ok((times.quantile_us(0.99), read))
+    })
 }
 
 /// Puts a topic's segments out of memory. What is not on disk yet cannot go, so it is synced first.

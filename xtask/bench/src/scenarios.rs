@@ -87,6 +87,7 @@ pub const SCENARIOS: &[Scenario] = &[
         figures: &[
             figure("2,000 requests/s beside cold reads: p99 us", None, None),
             figure("2,000 requests/s alone, one partition: p99 us", None, None),
+            figure("2,000 requests/s beside reads from memory: p99 us", None, None),
         ],
         ratio: Some(("p99 beside cold reads / alone", "≤ 2")),
         run: p99_beside_cold_reads,
