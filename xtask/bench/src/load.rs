@@ -16,6 +16,15 @@ use crate::protocol::{connect, fetch, fetched, produce, produce_error, read_fram
 pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Takes in the times of another run.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// The time that `share` of the requests did not exceed, in microseconds.
     pub fn quantile_us(&mut self, share: f64) -> f64 {
         self.0.sort_unstable();

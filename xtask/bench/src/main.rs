@@ -55,17 +55,21 @@ fn measure(names: &[&str]) -> std::io::Result<()> {
     let mut rows = Vec::new();
     for scenario in SCENARIOS.iter().filter(|s| chosen(s.figures[0].name)) {
         let mut these: Vec<Row> = scenario.figures.iter().map(Row::new).collect();
+        let mut ratios = Vec::new();
         for round in 1..=ROUNDS {
             for peer in peers.iter_mut().filter(|peer| takes_part(peer.kind(), scenario)) {
                 let numbers = (scenario.run)(peer)?;
                 eprintln!("  {}, round {round}, {:?}: {numbers:.2?}", these[0].name, peer.kind());
+                if let [over, under, ..] = numbers.as_slice() {
+                    ratios.push((peer.kind(), over / under));
+                }
                 for (row, number) in these.iter_mut().zip(numbers) {
                     row.note(peer.kind(), number);
                 }
             }
         }
-        if let (Some((name, target)), [over, under, ..]) = (scenario.ratio, these.as_slice()) {
-            these.push(Row::ratio(name, over, under, target));
+        if let Some((name, target)) = scenario.ratio {
+            these.push(Row::of_ratios(name, &ratios, target));
         }
         rows.append(&mut these);
     }

@@ -31,7 +31,7 @@ pub struct Figure {
 /// A scenario: its figures in the order in which `run` returns their numbers.
 pub struct Scenario {
     pub figures: &'static [Figure],
-    /// A last row: the first figure's best as a multiple of the second's, and its target.
+    /// A last row: the first figure as a multiple of the second, the median of the rounds; its target.
     pub ratio: Option<(&'static str, &'static str)>,
     pub run: fn(&mut Peer) -> io::Result<Vec<f64>>,
 }
@@ -89,7 +89,7 @@ pub const SCENARIOS: &[Scenario] = &[
             figure("2,000 requests/s alone, one partition: p99 us", None, None),
             figure("2,000 requests/s beside reads from memory: p99 us", None, None),
         ],
-        ratio: Some(("p99 beside cold reads / alone", "≤ 2")),
+        ratio: Some(("p99 beside cold reads / alone, median of the rounds", "≤ 2")),
         run: p99_beside_cold_reads,
     },
 ];

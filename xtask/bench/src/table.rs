@@ -24,12 +24,17 @@ impl Row {
         Self { name: figure.name.to_owned(), floor: None, klamm: None, kafka: None, target }
     }
 
-    /// The best of one row as a multiple of the best of another, for each peer.
-    pub fn ratio(name: &str, over: &Self, under: &Self, target: &str) -> Self {
-        let of = |over: Option<f64>, under: Option<f64>| Some(over? / under?);
+    /// The median over the rounds of what one peer's ratio was in each.
+    pub fn of_ratios(name: &str, rounds: &[(Kind, f64)], target: &str) -> Self {
+        let median = |kind: Kind| {
+            let of_kind = rounds.iter().filter(|(of, _)| *of == kind);
+            let mut ratios: Vec<f64> = of_kind.map(|(_, ratio)| *ratio).collect();
+            ratios.sort_unstable_by(f64::total_cmp);
+            ratios.get(ratios.len() / 2).copied()
+        };
         let (name, target) = (name.to_owned(), target.to_owned());
-        let (klamm, kafka) = (of(over.klamm, under.klamm), of(over.kafka, under.kafka));
-        Self { name, floor: of(over.floor, under.floor), klamm, kafka, target }
+        let (klamm, kafka) = (median(Kind::Klamm), median(Kind::Kafka));
+        Self { name, floor: median(Kind::Floor), klamm, kafka, target }
     }
 
     /// A number that stands for itself.
