@@ -171,7 +171,12 @@ impl Partitions {
                 partition.set_state(state);
             }
         }
-        if topic.partitions.len() < described.partitions.len() {
+        let comes = |index: &i32| {
+            let state = described.partitions.get(index);
+            let is_ours = state.is_some_and(|state| state.directory_of(self.node).is_some());
+            is_ours && topic.partition(*index).is_none()
+        };
+        if topic.partitions.len() < described.partitions.len() || changed.iter().any(comes) {
             self.put(self.with_partitions(&topic, described));
         }
     }
@@ -231,5 +236,57 @@ impl Partitions {
         let deleted: Vec<_> = topic.partitions.iter().flatten().cloned().collect();
         deleted.iter().for_each(|partition| partition.retire());
         deleted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Image, Replay};
+    use log::{FileCache, LogDir, RealDisk};
+    use types::{LeaderEpoch, Offset};
+    use wire::partition_change_record::PartitionChangeRecord;
+    use wire::partition_record::PartitionRecord;
+    use wire::record_frame::MetadataRecord;
+    use wire::topic_record::TopicRecord;
+
+    const ID: TopicId = TopicId::from_random([7; 16]);
+
+    fn image_behind(replay: &mut Replay, offset: i64, record: &MetadataRecord<'_>) -> Image {
+        replay.apply(Offset(offset), LeaderEpoch(0), record);
+        replay.publish()
+    }
+
+    #[test]
+    fn a_partition_that_moves_here_is_served_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = LogDir::open(RealDisk, FileCache::new(4), folder.path().to_owned()).unwrap();
+        let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
+        let here = NodeId(1);
+        let partitions = Partitions::new(here, vec![Arc::new(directory)]);
+        let topic = TopicRecord { name: "t".into(), topic_id: ID };
+        let elsewhere = PartitionRecord {
+            topic_id: ID,
+            replicas: vec![2],
+            isr: vec![2],
+            leader: 2,
+            ..PartitionRecord::default()
+        };
+        let moved = PartitionChangeRecord {
+            topic_id: ID,
+            replicas: Some(vec![1]),
+            isr: Some(vec![1]),
+            leader: 1,
+            ..PartitionChangeRecord::default()
+        };
+        let mut replay = Replay::from_image(Image::default());
+        image_behind(&mut replay, 0, &MetadataRecord::Topic(topic));
+        let before = image_behind(&mut replay, 1, &MetadataRecord::Partition(elsewhere));
+        let after = image_behind(&mut replay, 2, &MetadataRecord::PartitionChange(moved));
+        partitions.apply(&Changes::between(&Image::default(), &before), |_| TopicRules::default());
+        assert!(partitions.named("t").unwrap().partition(0).is_none(), "it is another broker's");
+        partitions.apply(&Changes::between(&before, &after), |_| TopicRules::default());
+        let topic = partitions.named("t").unwrap();
+        assert!(topic.partition(0).unwrap().led_by(here).is_ok());
     }
 }
