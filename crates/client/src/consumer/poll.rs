@@ -112,9 +112,11 @@ impl Consumer {
     /// Sends a fetch to every leader that has none of ours in the air.
     fn fetch(&mut self) {
         let metadata = self.cluster.metadata();
-        // it may be newer than what was looked at last: nothing is read from a leader whose log has
-        // not been compared with what was read before
-        self.positions.note_leaders(&metadata);
+        if metadata.generation != self.metadata_generation {
+            // newer than what was looked at last: nothing is read from a leader whose log has not
+            // been compared with what was read before
+            self.positions.note_leaders(&metadata);
+        }
         let now = Instant::now();
         let mut wishes: BTreeMap<i32, BTreeMap<TopicPartition, Wish>> = BTreeMap::new();
         let mut asked: BTreeMap<i32, BTreeMap<TopicPartition, u64>> = BTreeMap::new();
