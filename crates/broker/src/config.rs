@@ -6,8 +6,8 @@ use metadata::config::{ConfigError, Endpoint, SecurityProtocol, ServerConfig};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where `/metrics`, `/livez` and `/readyz` are served, as `host:port`, or nothing for nowhere; not
-/// a key of Kafka's.
+/// A key of ours alone: where `/metrics`, `/livez` and `/readyz` are served, as `host:port`. Empty,
+/// they are not.
 const HTTP_ADDRESS: &str = "klamm.http.address";
 
 impl Settings {

@@ -122,9 +122,9 @@ fn segments_go_when_their_youngest_record_is_too_old() {
 fn a_segment_of_records_without_time_is_as_old_as_its_last_append() {
     let config = LogConfig { retention_ms: 1_000, ..LogConfig::default() };
     let mut log = Folder::in_memory().open(config, clean());
-    for now in [0, 5_000] {
+    for appended_ms in [0, 5_000] {
         let timeless = batch_at(&[-1], b"value", NOBODY);
-        log.append(&timeless, log::Origin::Client, EPOCH, TimestampMs(now)).unwrap();
+        log.append(&timeless, log::Origin::Client, EPOCH, TimestampMs(appended_ms)).unwrap();
     }
     retain(&mut log, 6_000);
     assert_eq!(log.start_offset(), Offset(0));

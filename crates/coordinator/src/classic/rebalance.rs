@@ -50,7 +50,7 @@ impl Transition<'_> {
         }
     }
 
-    /// The time for joining is up, for now or for good.
+    /// The time for joining is up, or a step of it after which newcomers are looked for.
     pub(super) fn join_time_is_up(&mut self) {
         if let State::PreparingRebalance { initial: Some(delay), .. } = self.group().state
             && delay.grew

@@ -214,7 +214,7 @@ fn protocols_are_chosen_by_vote_among_those_that_all_know() {
         +6000                             => a joined 1 sticky leader a [a:2 b:3 c:5]; b joined 1 sticky leader a []; c joined 1 sticky leader a []
         b sync protocol=range             => b sync INCONSISTENT_GROUP_PROTOCOL
         b sync type=consumer              => b sync INCONSISTENT_GROUP_PROTOCOL
-        b sync protocol=sticky type=work
+        b sync protocol=sticky type=jobs
         ",
     );
 }
@@ -327,8 +327,8 @@ fn groups_are_listed_by_state_and_type() {
     check_pair(
         "
         nobody commit t/0=1 group=h                => nobody committed t/0:NONE
-        x list                                     => x lists g/work/Stable/classic h//Empty/classic
-        x list states=stable                       => x lists g/work/Stable/classic
+        x list                                     => x lists g/jobs/Stable/classic h//Empty/classic
+        x list states=stable                       => x lists g/jobs/Stable/classic
         x list states=EMPTY,Dead types=classic     => x lists h//Empty/classic
         x list types=consumer                      => x lists
         ",

@@ -252,7 +252,7 @@ impl World {
             client: Client { id: person.name.as_str().into(), host: "/127.0.0.1".into() },
             session_timeout_ms: SESSION_MS,
             rebalance_timeout_ms: REBALANCE_MS,
-            protocol_type: "work".into(),
+            protocol_type: "jobs".into(),
             protocols: names.map(protocol).into(),
             random,
             id_required: self.dice.chance(80),

@@ -148,7 +148,7 @@ impl Player {
             client: Client { id: who.into(), host: "/127.0.0.1".into() },
             session_timeout_ms: int(args, "session").unwrap_or(10_000),
             rebalance_timeout_ms: int(args, "rebalance").unwrap_or(60_000),
-            protocol_type: option(args, "type").unwrap_or("work").into(),
+            protocol_type: option(args, "type").unwrap_or("jobs").into(),
             protocols: protocols(option(args, "protocols").unwrap_or("range:")),
             random: self.draws,
             id_required: version >= 4,
