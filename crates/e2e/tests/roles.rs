@@ -137,14 +137,14 @@ fn a_controller_and_two_brokers_serve_javas_clients_and_ours() {
 }
 
 #[test]
-fn a_second_replica_is_refused_in_words() {
+fn more_replicas_than_brokers_are_refused_in_words() {
     let (_controller, left, _right) = cluster("", "").expect("nothing but Klamm is needed");
-    let words = "--create --topic t --partitions 1 --replication-factor 2";
+    let words = "--create --topic t --partitions 1 --replication-factor 3";
     let create = klamm::tool("kafka-topics");
     let result = output(&mut with_words(create, "--bootstrap-server", &left.address(), words), b"");
     let told = String::from_utf8_lossy(&result.stdout).into_owned()
         + &String::from_utf8_lossy(&result.stderr);
-    assert!(!result.status.success() && told.contains("at most 1 replica"), "{told}");
+    assert!(!result.status.success() && told.contains("only 2 broker(s)"), "{told}");
 }
 
 #[test]

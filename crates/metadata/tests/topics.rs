@@ -160,17 +160,6 @@ fn assignments_and_configs_are_checked_too() {
 }
 
 #[test]
-fn a_controller_of_single_replicas_refuses_more_of_them() {
-    let mut cluster = Cluster::of(2);
-    cluster.settings.replicas_max = Some(1);
-    let topics = vec![topic("two", 1, 2), assigned("pair", &[(0, &[1, 2])]), topic("one", 1, 1)];
-    let reply = cluster.run(&create(topics));
-    let codes: Vec<_> = reply.topics.iter().map(|t| ErrorCode::from_wire(t.error_code)).collect();
-    let refused = [ErrorCode::InvalidReplicationFactor, ErrorCode::InvalidReplicaAssignment];
-    assert_eq!(codes, [refused[0], refused[1], ErrorCode::None]);
-}
-
-#[test]
 fn a_name_that_stands_twice_is_refused_once_and_others_live() {
     let mut cluster = Cluster::of(1);
     let request = create(vec![topic("a", 1, 1), topic("b", 1, 1), topic("a", 2, 1)]);

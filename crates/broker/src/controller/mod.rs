@@ -115,8 +115,6 @@ fn decide_settings(config: &ServerConfig) -> decide::Settings {
         default_replication_factor: number("default.replication.factor")
             .and_then(|n| i16::try_from(n).ok())
             .unwrap_or(defaults.default_replication_factor),
-        // followers do not copy partitions yet: a second replica would only seem to be one
-        replicas_max: Some(1),
         min_insync_replicas: number("min.insync.replicas")
             .and_then(|n| usize::try_from(n).ok())
             .unwrap_or(defaults.min_insync_replicas),

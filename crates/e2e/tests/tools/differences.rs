@@ -10,13 +10,11 @@ struct Difference {
 }
 
 const WORDS: &str = "Java's tool checks by itself; Klamm's words also say what is allowed";
-const REPLICAS: &str = "a single node keeps one replica, and says so";
 const RELEASE: &str = "the latest release that it knows is another";
 const APIS: &str = "Klamm does not advertise what it cannot do";
 
 const DIFFERENCES: &[Difference] = &[
     of(Side::OursOnKlamm, "kafka-topics --create --topic config --config retention.ms=soon", WORDS),
-    of(Side::JavasOnKlamm, "kafka-topics --create --topic factor --replication-factor 3", REPLICAS),
     of(Side::OursOnKafka, "kafka-features --bootstrap-server {} version-mapping", RELEASE),
     of(Side::OursOnKlamm, "kafka-features --bootstrap-server {} version-mapping", RELEASE),
     of(Side::OursOnKafka, "kafka-storage version-mapping", RELEASE),

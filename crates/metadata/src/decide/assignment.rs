@@ -22,9 +22,6 @@ impl Controller<'_> {
             let message = format!("Unable to replicate the partition {factor} time(s): {why}");
             Refusal::new(ErrorCode::InvalidReplicationFactor, message)
         };
-        if let Some(why) = self.too_many_replicas(usize::try_from(factor).unwrap_or_default()) {
-            return Err(cannot(&why));
-        }
         let brokers = self.image.cluster().brokers.values();
         let usable = brokers.filter(|broker| broker.takes_replicas()).map(|broker| UsableBroker {
             id: broker.id,
@@ -41,11 +38,6 @@ impl Controller<'_> {
             })
         });
         states.collect()
-    }
-
-    fn too_many_replicas(&self, replicas: usize) -> Option<String> {
-        let max = self.settings.replicas_max.filter(|max| replicas > *max)?;
-        Some(format!("This controller keeps at most {max} replica(s) of a partition."))
     }
 
     /// A fresh partition with these replicas; `None` where none of them may lead.
@@ -87,9 +79,6 @@ impl Controller<'_> {
         if replicas.is_empty() {
             let message = "The manual partition assignment includes an empty replica list.";
             return Err(refuse(message.to_owned()));
-        }
-        if let Some(why) = self.too_many_replicas(replicas.len()) {
-            return Err(refuse(why));
         }
         let mut sorted = replicas.to_vec();
         sorted.sort_unstable();

@@ -87,8 +87,6 @@ pub struct Settings {
     pub num_partitions: i32,
     /// `default.replication.factor`.
     pub default_replication_factor: i16,
-    /// Most replicas that a partition may get; `None` where nothing but the brokers limits them.
-    pub replicas_max: Option<usize>,
     /// `min.insync.replicas`.
     pub min_insync_replicas: usize,
     /// `unclean.leader.election.enable`.
@@ -105,7 +103,6 @@ impl Default for Settings {
             node: NodeId::NONE,
             num_partitions: 1,
             default_replication_factor: 1,
-            replicas_max: None,
             min_insync_replicas: 1,
             unclean_leader_election: false,
             unstable_features: false,
