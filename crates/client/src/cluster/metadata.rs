@@ -102,7 +102,7 @@ pub struct Metadata {
     pub nodes: BTreeMap<i32, Node>,
     topics: HashMap<Arc<str>, Arc<TopicMetadata>>,
     names: HashMap<TopicId, Arc<str>>,
-    /// Counts refreshes.
+    /// Counts changes: refreshes, and leaders that brokers named.
     pub(crate) generation: u64,
 }
 
@@ -182,6 +182,7 @@ impl Metadata {
         changed.partitions[at].leader = Some(hint.leader);
         changed.partitions[at].leader_epoch = hint.leader_epoch;
         next.topics.insert(Arc::clone(&known.name), Arc::new(changed));
+        next.generation += 1;
         Some(next)
     }
 }
@@ -319,6 +320,7 @@ mod tests {
         assert_eq!(node.address(), "[::1]:1");
         let moved = metadata.with_leader("t", &hint(3, 6, Some(node))).expect("news");
         assert_eq!(leader(&moved), Some((3, 6)));
+        assert_ne!(moved.generation, metadata.generation, "whoever looks for changes sees it");
     }
 
     #[test]

@@ -55,6 +55,16 @@ impl Cluster {
         })
     }
 
+    /// A cluster of which this is known, and nothing is stale.
+    #[cfg(test)]
+    pub(crate) fn knowing(config: ClientConfig, response: &MetadataResponse<'_>) -> Arc<Self> {
+        let cluster = Self::new(config);
+        let known = Metadata::default().updated(response, |_| true);
+        *cluster.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+        cluster.stale.store(false, Ordering::Release);
+        cluster
+    }
+
     pub(crate) fn config(&self) -> &ClientConfig {
         &self.config
     }
@@ -113,11 +123,10 @@ impl Cluster {
 
     /// Asks a broker. Who comes while another asks shares the answer.
     pub(crate) async fn refresh(&self) -> Result<Arc<Metadata>> {
-        let seen = self.metadata().generation;
+        let begun = Instant::now();
         let mut last = self.refreshing.lock().await;
-        let current = self.metadata();
-        if current.generation > seen && !self.is_stale() {
-            return Ok(current);
+        if last.is_some_and(|at| at >= begun) && !self.is_stale() {
+            return Ok(self.metadata());
         }
         self.stale.store(false, Ordering::Release);
         match self.ask().await {

@@ -112,25 +112,22 @@ impl Consumer {
     /// Sends a fetch to every leader that has none of ours in the air.
     fn fetch(&mut self) {
         let metadata = self.cluster.metadata();
-        if metadata.generation != self.metadata_generation {
-            // newer than what was looked at last: nothing is read from a leader whose log has not
-            // been compared with what was read before
-            self.positions.note_leaders(&metadata);
-        }
         let now = Instant::now();
         let mut wishes: BTreeMap<i32, BTreeMap<TopicPartition, Wish>> = BTreeMap::new();
         let mut asked: BTreeMap<i32, BTreeMap<TopicPartition, u64>> = BTreeMap::new();
         let mut leaderless = false;
-        for (partition, assigned) in self.positions.iter() {
-            let Placing::Placed(position) = assigned.placing else { continue };
+        for (partition, assigned) in self.positions.iter_mut() {
             if assigned.paused || self.ready.iter().any(|ready| ready.partition == *partition) {
                 continue;
             }
             let Some((leader, epoch)) = metadata.leader(&partition.topic, partition.partition)
             else {
-                leaderless = true;
+                leaderless |= matches!(assigned.placing, Placing::Placed(_));
                 continue;
             };
+            // nothing is read from a leader whose log was not compared with what was read before
+            assigned.note_leader(epoch);
+            let Placing::Placed(position) = assigned.placing else { continue };
             let replica = assigned
                 .preferred_replica
                 .filter(|(id, until)| *until > now && metadata.nodes.contains_key(id));
@@ -331,5 +328,73 @@ impl Consumer {
         };
         self.positions.advance(&ready.partition, offset, behind.epoch);
         front
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::metadata_response::{
+        MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+    };
+
+    use super::*;
+    use crate::cluster::{Cluster, LeaderHint};
+    use crate::config::{ClientConfig, ConsumerConfig};
+
+    const NODE: i32 = 1;
+
+    /// The only broker, which leads the only partition in an epoch.
+    fn led_in(leader_epoch: i32) -> MetadataResponse<'static> {
+        let partition =
+            MetadataResponsePartition { leader_id: NODE, leader_epoch, ..Default::default() };
+        let topic = MetadataResponseTopic {
+            name: Some("t".into()),
+            partitions: vec![partition],
+            ..Default::default()
+        };
+        let broker =
+            MetadataResponseBroker { node_id: NODE, host: "h".into(), ..Default::default() };
+        MetadataResponse { brokers: vec![broker], topics: vec![topic], ..Default::default() }
+    }
+
+    /// A consumer that has read up to an offset under leader epoch 0, and fetches from there.
+    fn reader_at(partition: &TopicPartition, offset: i64) -> Consumer {
+        let mut consumer = Consumer::new(ConsumerConfig::default());
+        consumer.cluster = Cluster::knowing(ClientConfig::default(), &led_in(0));
+        let there = Placing::Placed(Position { offset, epoch: 0 });
+        consumer.positions.assign(&[partition.clone()].into(), there);
+        consumer.tend_metadata();
+        consumer.fetch();
+        assert!(consumer.fetching.contains(&NODE), "nothing is in doubt yet");
+        consumer
+    }
+
+    /// The broker's refusal of the fetch: it leads in another epoch by now, and says so.
+    fn fenced(partition: &TopicPartition, leader_epoch: i32) -> FetchAnswer {
+        let hint = LeaderHint { partition: 0, leader: NODE, leader_epoch, node: None };
+        let fetched = Fetched {
+            partition: partition.clone(),
+            error: ErrorCode::FencedLeaderEpoch,
+            high_watermark: -1,
+            last_stable_offset: -1,
+            preferred_replica: None,
+            diverging: None,
+            hint: Some(hint),
+            data: super::super::Unread::default(),
+        };
+        FetchAnswer { error: ErrorCode::None, session_id: 0, partitions: vec![fetched] }
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_a_refused_fetch_names_is_validated_before_it_is_read_from() {
+        let partition = TopicPartition::new("t", 0);
+        let mut consumer = reader_at(&partition, 100);
+        let asked = BTreeMap::from([(partition.clone(), 0)]);
+        consumer.fetched(NODE, &asked, Ok(fenced(&partition, 1))).expect("retriable");
+        assert!(consumer.cluster.metadata().leader("t", 0).is_some_and(|(_, epoch)| epoch == 1));
+        consumer.fetch();
+        assert!(consumer.fetching.is_empty(), "what was read may be gone from that leader's log");
+        let placing = consumer.positions.get(&partition).map(|assigned| assigned.placing);
+        assert_eq!(placing, Some(Placing::Unvalidated(Position { offset: 100, epoch: 0 })));
     }
 }

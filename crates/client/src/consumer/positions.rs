@@ -90,6 +90,20 @@ impl Assigned {
         self.busy = false;
         self.version += 1;
     }
+
+    /// Takes note of the leader's epoch: a position that was come to under an older one is to be
+    /// validated.
+    pub(super) fn note_leader(&mut self, epoch: i32) {
+        let Placing::Placed(position) = self.placing else { return };
+        if epoch <= self.validated_epoch {
+            return;
+        }
+        if position.epoch >= 0 && position.epoch < epoch {
+            self.place(Placing::Unvalidated(position));
+        } else {
+            self.validated_epoch = epoch;
+        }
+    }
 }
 
 /// All partitions of one consumer.
@@ -117,10 +131,6 @@ impl Positions {
         self.0.get_mut(partition)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&TopicPartition, &Assigned)> {
-        self.0.iter()
-    }
-
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&TopicPartition, &mut Assigned)> {
         self.0.iter_mut()
     }
@@ -141,16 +151,8 @@ impl Positions {
     /// Marks what must be validated because the metadata has leaders of a newer epoch.
     pub(super) fn note_leaders(&mut self, metadata: &Metadata) {
         for (partition, assigned) in &mut self.0 {
-            let Placing::Placed(position) = assigned.placing else { continue };
-            let leader = metadata.leader(&partition.topic, partition.partition);
-            let Some((_, epoch)) = leader.filter(|(_, epoch)| *epoch > assigned.validated_epoch)
-            else {
-                continue;
-            };
-            if position.epoch >= 0 && position.epoch < epoch {
-                assigned.place(Placing::Unvalidated(position));
-            } else {
-                assigned.validated_epoch = epoch;
+            if let Some((_, epoch)) = metadata.leader(&partition.topic, partition.partition) {
+                assigned.note_leader(epoch);
             }
         }
     }
