@@ -269,6 +269,9 @@ routes! {
     AllocateProducerIds => allocate_producer_ids,
     ControllerRegistration => controller_registration,
     AlterPartition => alter_partition,
+    AlterPartitionReassignments => alter_partition_reassignments,
+    ListPartitionReassignments => list_partition_reassignments,
+    UnregisterController => unregister_controller,
     AssignReplicasToDirs => assign_replicas_to_dirs,
 }
 

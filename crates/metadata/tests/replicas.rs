@@ -5,7 +5,7 @@ mod cluster;
 use cluster::{CLUSTER, Cluster, registration};
 use metadata::decide::{
     AlterPartition, AlterPartitionReassignments, AssignReplicasToDirs, BalanceLeaders,
-    ELECTIONS_PER_DECISION_MAX, ElectUncleanLeaders, RegisterBroker, list_reassignments,
+    ELECTIONS_PER_DECISION_MAX, ElectUncleanLeaders, ListPartitionReassignments, RegisterBroker,
 };
 use metadata::image::DIRECTORY_LOST;
 use types::{ErrorCode, TopicId, Uuid};
@@ -287,7 +287,7 @@ fn reassignments_are_listed_while_they_last() {
     cluster.place("t", &[&[1], &[2]]);
     cluster.place("u", &[&[1]]);
     assert_eq!(reassign(&mut cluster, Some(&[3]), true), ErrorCode::None);
-    let list = |cluster: &Cluster, topics: Option<&[(&'static str, i32)]>| {
+    let list = |cluster: &mut Cluster, topics: Option<&[(&'static str, i32)]>| {
         let topics = topics.map(|topics| {
             let topic = |(name, index): &(&'static str, i32)| ListPartitionReassignmentsTopics {
                 name: (*name).into(),
@@ -296,17 +296,17 @@ fn reassignments_are_listed_while_they_last() {
             topics.iter().map(topic).collect()
         });
         let request = ListPartitionReassignmentsRequest { topics, ..Default::default() };
-        list_reassignments(cluster.image(), &request).topics
+        cluster.decide(&ListPartitionReassignments(request)).1.topics
     };
-    let all = list(&cluster, None);
+    let all = list(&mut cluster, None);
     assert_eq!(all.len(), 1);
     let [ongoing] = &all[0].partitions[..] else { panic!("one partition: {all:?}") };
     assert_eq!(ongoing.replicas, [3, 1]);
     assert_eq!((&*ongoing.adding_replicas, &*ongoing.removing_replicas), (&[3][..], &[1][..]));
-    assert_eq!(list(&cluster, Some(&[("t", 0)])), all);
-    assert_eq!(list(&cluster, Some(&[("t", 1), ("t", 9), ("u", 0), ("none", 0)])), []);
+    assert_eq!(list(&mut cluster, Some(&[("t", 0)])), all);
+    assert_eq!(list(&mut cluster, Some(&[("t", 1), ("t", 9), ("u", 0), ("none", 0)])), []);
     assert_eq!(reassign(&mut cluster, None, true), ErrorCode::None);
-    assert_eq!(list(&cluster, None), []);
+    assert_eq!(list(&mut cluster, None), []);
 }
 
 /// A broker with two directories says that its replica of `t-0` is in one of them.

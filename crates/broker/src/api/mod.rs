@@ -6,6 +6,8 @@ pub(crate) mod allocate_producer_ids;
 pub(crate) mod alter_configs;
 #[path = "56_alter_partition.rs"]
 pub(crate) mod alter_partition;
+#[path = "45_alter_partition_reassignments.rs"]
+pub(crate) mod alter_partition_reassignments;
 #[path = "18_api_versions.rs"]
 pub(crate) mod api_versions;
 #[path = "73_assign_replicas_to_dirs.rs"]
@@ -68,6 +70,8 @@ pub(crate) mod list_config_resources;
 pub(crate) mod list_groups;
 #[path = "02_list_offsets.rs"]
 pub(crate) mod list_offsets;
+#[path = "46_list_partition_reassignments.rs"]
+pub(crate) mod list_partition_reassignments;
 #[path = "03_metadata.rs"]
 pub(crate) mod metadata;
 #[path = "08_offset_commit.rs"]
@@ -84,6 +88,8 @@ pub(crate) mod produce;
 pub(crate) mod sync_group;
 #[path = "64_unregister_broker.rs"]
 pub(crate) mod unregister_broker;
+#[path = "94_unregister_controller.rs"]
+pub(crate) mod unregister_controller;
 #[path = "57_update_features.rs"]
 pub(crate) mod update_features;
 

@@ -38,7 +38,7 @@ pub use delete_topics::DeleteTopics;
 pub use elect_leaders::ElectLeaders;
 pub use heartbeat::{FenceBroker, Heartbeat};
 pub use producer_ids::{AllocateProducerIds, PRODUCER_ID_BLOCK};
-pub use reassignments::{AlterPartitionReassignments, list_reassignments};
+pub use reassignments::{AlterPartitionReassignments, ListPartitionReassignments};
 pub use record_version::record_version;
 pub use refusal::{Refusal, outcome};
 pub use update_features::UpdateFeatures;

@@ -24,7 +24,7 @@ use wire::record_frame::MetadataRecord;
 use super::partition_change::PartitionChange;
 use super::refusal::outcome;
 use super::{Command, Controller, Decision, Refusal};
-use crate::image::{Image, PartitionState, Topic};
+use crate::image::{PartitionState, Topic};
 
 /// Begins, replaces and cancels reassignments; each partition stands or falls by itself.
 #[derive(Debug)]
@@ -55,6 +55,34 @@ impl Command for AlterPartitionReassignments<'_> {
             ..AlterPartitionReassignmentsResponse::default()
         };
         Decision { records, reply }
+    }
+}
+
+/// Tells of the reassignments that are under way: of all, or of the partitions asked for.
+#[derive(Debug)]
+pub struct ListPartitionReassignments<'a>(pub ListPartitionReassignmentsRequest<'a>);
+
+impl Command for ListPartitionReassignments<'_> {
+    type Reply = ListPartitionReassignmentsResponse<'static>;
+
+    fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
+        let topics = controller.image.topics();
+        let found: Vec<_> = match &self.0.topics {
+            None => topics
+                .iter()
+                .map(|topic| ongoing(topic, topic.partitions.keys().copied()))
+                .collect(),
+            Some(wanted) => wanted
+                .iter()
+                .filter_map(|wanted| Some((topics.named(&wanted.name)?, &wanted.partition_indexes)))
+                .map(|(topic, indexes)| ongoing(topic, indexes.iter().copied()))
+                .collect(),
+        };
+        Decision::only(ListPartitionReassignmentsResponse {
+            error_message: None,
+            topics: found.into_iter().filter(|topic| !topic.partitions.is_empty()).collect(),
+            ..ListPartitionReassignmentsResponse::default()
+        })
     }
 }
 
@@ -162,31 +190,6 @@ fn sorted_difference(these: &[NodeId], those: &[NodeId]) -> Arc<[NodeId]> {
     let mut left: Vec<NodeId> = these.iter().filter(|id| !those.contains(id)).copied().collect();
     left.sort_unstable();
     left.into()
-}
-
-/// The reassignments that are under way: all of them, or those among the partitions asked for.
-#[must_use]
-pub fn list_reassignments(
-    image: &Image,
-    request: &ListPartitionReassignmentsRequest<'_>,
-) -> ListPartitionReassignmentsResponse<'static> {
-    let found: Vec<_> = match &request.topics {
-        None => image
-            .topics()
-            .iter()
-            .map(|topic| ongoing(topic, topic.partitions.keys().copied()))
-            .collect(),
-        Some(wanted) => wanted
-            .iter()
-            .filter_map(|w| Some((image.topics().named(&w.name)?, &w.partition_indexes)))
-            .map(|(topic, indexes)| ongoing(topic, indexes.iter().copied()))
-            .collect(),
-    };
-    ListPartitionReassignmentsResponse {
-        error_message: None,
-        topics: found.into_iter().filter(|topic| !topic.partitions.is_empty()).collect(),
-        ..ListPartitionReassignmentsResponse::default()
-    }
 }
 
 fn ongoing(topic: &Topic, indexes: impl Iterator<Item = i32>) -> OngoingTopicReassignment<'static> {

@@ -2,14 +2,16 @@
 //! (KIP-590), or directly where the broker asks for itself.
 
 use metadata::decide::{
-    AllocateProducerIds, AlterConfigs, Command, CreatePartitions, CreateTopics, DeleteTopics,
-    ElectLeaders, IncrementalAlterConfigs, Refusal, UnregisterBroker, UpdateFeatures,
+    AllocateProducerIds, AlterConfigs, AlterPartitionReassignments, Command, CreatePartitions,
+    CreateTopics, DeleteTopics, ElectLeaders, IncrementalAlterConfigs, ListPartitionReassignments,
+    Refusal, UnregisterBroker, UnregisterController, UpdateFeatures,
 };
 use std::borrow::Cow;
 use std::pin::Pin;
 use types::{ErrorCode, TopicId};
 use wire::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use wire::alter_configs_request::AlterConfigsRequest;
+use wire::alter_partition_reassignments_request::AlterPartitionReassignmentsRequest;
 use wire::create_partitions_request::CreatePartitionsRequest;
 use wire::create_topics_request::CreateTopicsRequest;
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
@@ -18,7 +20,9 @@ use wire::describe_quorum_response::DescribeQuorumResponse;
 use wire::elect_leaders_request::ElectLeadersRequest;
 use wire::envelope_request::EnvelopeRequest;
 use wire::incremental_alter_configs_request::IncrementalAlterConfigsRequest;
+use wire::list_partition_reassignments_request::ListPartitionReassignmentsRequest;
 use wire::unregister_broker_request::UnregisterBrokerRequest;
+use wire::unregister_controller_request::UnregisterControllerRequest;
 use wire::update_features_request::UpdateFeaturesRequest;
 use wire::{ApiKey, DefaultPrincipalData, Message as _, Request};
 
@@ -175,6 +179,8 @@ forwarded! {
     AlterConfigs<'static> => AlterConfigsRequest,
     IncrementalAlterConfigs<'static> => IncrementalAlterConfigsRequest,
     ElectLeaders<'static> => ElectLeadersRequest,
+    AlterPartitionReassignments<'static> => AlterPartitionReassignmentsRequest,
+    ListPartitionReassignments<'static> => ListPartitionReassignmentsRequest,
 }
 
 impl Forwarded for DeleteTopics<'static> {
@@ -218,12 +224,28 @@ impl Forwarded for UnregisterBroker {
     }
 
     fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
-        match ErrorCode::from_wire(response.error_code) {
-            ErrorCode::None => Ok(()),
-            code => {
-                let message = response.error_message.map(|message| message.into_owned());
-                Err(Refusal { code, message: message.map(Cow::Owned) })
-            }
+        done(response.error_code, response.error_message)
+    }
+}
+
+impl Forwarded for UnregisterController {
+    type Request = UnregisterControllerRequest;
+
+    fn request(self) -> Self::Request {
+        UnregisterControllerRequest { controller_id: self.controller.0 }
+    }
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+        done(response.error_code, response.error_message)
+    }
+}
+
+fn done(error_code: i16, message: Option<Cow<'_, str>>) -> Result<(), Refusal> {
+    match ErrorCode::from_wire(error_code) {
+        ErrorCode::None => Ok(()),
+        code => {
+            let message = message.map(|message| Cow::Owned(message.into_owned()));
+            Err(Refusal { code, message })
         }
     }
 }
