@@ -9,6 +9,7 @@ pub mod java;
 pub mod kafka;
 pub mod klamm;
 pub mod nodes;
+pub mod ports;
 pub mod process;
 pub mod raw;
 pub mod runtimes;

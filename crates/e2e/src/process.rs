@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+pub use crate::ports::free_port;
 use crate::wait;
 
 /// A server that runs beside the test, its output in a file.
@@ -123,14 +124,4 @@ pub fn succeed(command: &mut Command, input: &[u8]) -> String {
     let stderr = String::from_utf8_lossy(&result.stderr);
     assert!(result.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", result.status);
     stdout
-}
-
-/// A port that was free a moment ago.
-///
-/// # Panics
-/// If there is none.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a port");
-    listener.local_addr().expect("the port's number").port()
 }
