@@ -141,7 +141,7 @@ async fn api_versions_lists_what_is_answered_in_every_version() {
 #[tokio::test]
 async fn silent_connections_are_closed_and_speaking_ones_are_not() {
     let change = |settings: &mut Settings| {
-        settings.network.connection_idle_max = Some(Duration::from_millis(150));
+        settings.network.connection_idle_max = Some(Duration::from_secs(1));
     };
     let server = Server::start_changed(&[], change).await;
     let mut silent = server.connect().await;

@@ -118,7 +118,7 @@ pub const RECORDS: &str = r"
     kafka-console-producer < a\n
     bare: kafka-console-producer --topic letters < a\n
     kafka-console-consumer --topic letters --from-beginning --max-messages 7
-    kafka-console-consumer --topic letters --from-beginning --timeout-ms 3000
+    kafka-console-consumer --topic letters --from-beginning --timeout-ms 10000
     kafka-console-consumer --topic letters --from-beginning --max-messages 8 --formatter-property print.key=true --formatter-property print.value=true
     kafka-console-consumer --topic letters --partition 0 --offset 2 --max-messages 2
     kafka-console-consumer --topic letters --partition 0 --offset earliest --max-messages 2 --formatter-property print.offset=true --formatter-property print.partition=true --formatter-property print.headers=true --formatter-property print.timestamp=true
