@@ -203,6 +203,9 @@ fn start_controller(
     Ok(Authority::Elsewhere(RemoteController::start(settings, listener)?))
 }
 
+/// With a heartbeat so often, a session of 1.5 s outlives two of them that are lost.
+const HEARTBEAT_MS_OFTEN: i64 = 300;
+
 fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -> Membership {
     let advertised = &settings.config.listeners.advertised;
     let endpoint = |listener: &BoundListener| {
@@ -211,6 +214,7 @@ fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -
         let port = told.map(|told| told.port).filter(|port| *port != 0).unwrap_or(listener.port);
         Endpoint::new(&listener.name, host, port, told.map_or(0, |told| told.protocol.id()))
     };
+    let heartbeat_ms = settings.config.value("broker.heartbeat.interval.ms").as_i64();
     let is_controller = |name: &str| settings.config.listeners.is_controller(name);
     let (controllers, brokers): (Vec<_>, Vec<_>) =
         bound.iter().partition(|listener| is_controller(&listener.name));
@@ -222,6 +226,7 @@ fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -
             endpoints: brokers.into_iter().map(endpoint).collect(),
             rack: settings.config.value("broker.rack").as_str().map(str::to_owned),
             directories: storage.directories.iter().map(|directory| directory.id).collect(),
+            beats_often: heartbeat_ms.is_some_and(|ms| ms <= HEARTBEAT_MS_OFTEN),
         }),
         controller_endpoints: controllers.into_iter().map(endpoint).collect(),
         unstable_features: false,

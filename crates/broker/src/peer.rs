@@ -9,9 +9,11 @@
 
 mod line;
 mod link;
+mod presence;
 
 pub(crate) use line::Line;
 pub(crate) use link::Versions;
+pub(crate) use presence::{Presence, presence};
 
 use line::Call;
 use std::fmt;

@@ -5,6 +5,10 @@ use std::fmt;
 
 use crate::metadata_version::MetadataVersion;
 
+/// What a broker registers that beats so often that it can be missed soon. It is never finalized, and
+/// brokers of Apache Kafka do not have it; a controller of theirs takes no notice of it.
+pub const SHORT_SESSIONS: &str = "klamm.session.version";
+
 /// An inclusive range of levels that a node understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LevelRange {

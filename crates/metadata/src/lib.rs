@@ -13,7 +13,7 @@ mod topic_name;
 
 pub use metadata_version::{MetadataVersion, UnknownRelease};
 pub use random::Seeded;
-pub use sessions::{BrokerRun, Sessions};
+pub use sessions::{BrokerRun, SessionTimeouts, Sessions};
 pub use topic_name::{
     CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, InvalidTopicName, TOPIC_NAME_CHARS_MAX,
     check_topic_name, collision_form, is_internal_topic,

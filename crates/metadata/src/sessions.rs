@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use types::{BrokerEpoch, Instant, NodeId};
 
-use crate::image::Cluster;
+use crate::image::{BrokerRegistration, Cluster};
 
 /// A broker's run whose session is over, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,10 +18,19 @@ pub struct BrokerRun {
     pub epoch: BrokerEpoch,
 }
 
+/// How long brokers may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimeouts {
+    /// Of brokers that beat as Apache Kafka's do.
+    pub ms: i32,
+    /// Of brokers that have [`BrokerRegistration::has_short_sessions`].
+    pub short_ms: i32,
+}
+
 /// The brokers' sessions (`broker.session.timeout.ms`).
 #[derive(Clone, Debug)]
 pub struct Sessions {
-    timeout_ms: i32,
+    timeouts: SessionTimeouts,
     /// The broker in the controller's own process: it lives, and has seen everything, as long as
     /// the controller does.
     local: Option<NodeId>,
@@ -37,13 +46,15 @@ struct Session {
     metadata_offset: i64,
     /// Offset of the last record by which it gave up leadership.
     gave_up_at: Option<i64>,
+    /// The connection that it beat on has closed since it was last heard of.
+    is_cut_off: bool,
 }
 
 impl Sessions {
     /// No broker has been heard of.
     #[must_use]
-    pub fn new(timeout_ms: i32) -> Self {
-        Self { timeout_ms, local: None, brokers: BTreeMap::new(), ends: BTreeSet::new() }
+    pub fn new(timeouts: SessionTimeouts) -> Self {
+        Self { timeouts, local: None, brokers: BTreeMap::new(), ends: BTreeSet::new() }
     }
 
     /// The same for a controller whose process is that broker too.
@@ -59,18 +70,47 @@ impl Sessions {
         let local = self.local;
         let others = cluster.brokers.values().filter(|broker| Some(broker.id) != local);
         for broker in others.filter(|broker| !broker.fenced) {
-            self.hear(now, BrokerRun { broker: broker.id, epoch: broker.epoch }, -1);
+            self.hear(now, broker, -1);
         }
     }
 
     /// A broker has registered, or beaten at this offset of the metadata log (-1: not known).
-    pub fn hear(&mut self, now: Instant, run: BrokerRun, metadata_offset: i64) {
-        let before = self.forget(run.broker);
-        let gave_up_at = before.filter(|b| b.epoch == run.epoch).and_then(|b| b.gave_up_at);
-        let ends_at = now.plus_ms(self.timeout_ms);
-        let session = Session { epoch: run.epoch, ends_at, metadata_offset, gave_up_at };
-        self.brokers.insert(run.broker, session);
-        self.ends.insert((ends_at, run.broker));
+    pub fn hear(&mut self, now: Instant, broker: &BrokerRegistration, metadata_offset: i64) {
+        let before = self.forget(broker.id);
+        let gave_up_at = before.filter(|b| b.epoch == broker.epoch).and_then(|b| b.gave_up_at);
+        let SessionTimeouts { ms, short_ms } = self.timeouts;
+        let ends_at = now.plus_ms(if broker.has_short_sessions() { short_ms } else { ms });
+        let session = Session {
+            epoch: broker.epoch,
+            ends_at,
+            metadata_offset,
+            gave_up_at,
+            is_cut_off: false,
+        };
+        self.brokers.insert(broker.id, session);
+        self.ends.insert((ends_at, broker.id));
+    }
+
+    /// The connection that the broker beat on has closed. Whether that run of it is known.
+    pub fn cut_off(&mut self, run: BrokerRun) -> bool {
+        let session = self.brokers.get_mut(&run.broker).filter(|s| s.epoch == run.epoch);
+        session.map(|session| session.is_cut_off = true).is_some()
+    }
+
+    /// Whether nothing was heard of the run since its connection closed.
+    #[must_use]
+    pub fn is_cut_off(&self, run: BrokerRun) -> bool {
+        let session = self.brokers.get(&run.broker);
+        session.is_some_and(|session| session.epoch == run.epoch && session.is_cut_off)
+    }
+
+    /// The controller itself was away for so long and could hear nobody: no session ends for that.
+    pub fn excuse(&mut self, ms: u64) {
+        self.ends.clear();
+        for (broker, session) in &mut self.brokers {
+            session.ends_at = Instant(session.ends_at.0.saturating_add(ms));
+            self.ends.insert((session.ends_at, *broker));
+        }
     }
 
     /// The broker has begun its controlled shutdown: the last record of that stands at `offset`.

@@ -4,14 +4,21 @@ mod cluster;
 
 use cluster::{CLUSTER, Cluster, registration};
 use metadata::decide::{FenceBroker, RegisterBroker};
-use metadata::{BrokerRun, Sessions};
+use metadata::features::SHORT_SESSIONS;
+use metadata::image::BrokerRegistration;
+use metadata::{BrokerRun, SessionTimeouts, Sessions};
 use types::{BrokerEpoch, Instant, NodeId, Uuid};
+use wire::broker_registration_request::Feature;
 use wire::record_frame::MetadataRecord;
 
-const TIMEOUT_MS: i32 = 9_000;
+const TIMEOUTS: SessionTimeouts = SessionTimeouts { ms: 9_000, short_ms: 1_500 };
 
 fn run(cluster: &Cluster, broker: i32) -> BrokerRun {
     BrokerRun { broker: NodeId(broker), epoch: BrokerEpoch(cluster.epoch(broker)) }
+}
+
+fn registered(cluster: &Cluster, broker: i32) -> &BrokerRegistration {
+    cluster.image().cluster().broker(NodeId(broker)).expect("registered")
 }
 
 /// Another process of the broker, which says in which epoch the one before it stopped in order.
@@ -144,11 +151,11 @@ fn a_broker_goes_once_it_leads_nothing_and_all_have_seen_it() {
 #[test]
 fn sessions_end_when_nothing_is_heard() {
     let cluster = Cluster::of(3);
-    let mut sessions = Sessions::new(TIMEOUT_MS);
+    let mut sessions = Sessions::new(TIMEOUTS);
     let [first, second, third] = [1, 2, 3].map(|id| run(&cluster, id));
     sessions.take_over(Instant(0), cluster.image().cluster());
     assert_eq!(sessions.next_deadline(), Some(Instant(9_000)));
-    sessions.hear(Instant(5_000), second, 10);
+    sessions.hear(Instant(5_000), registered(&cluster, 2), 10);
     assert_eq!(sessions.expire(Instant(8_999)), None);
     assert_eq!(sessions.expire(Instant(9_000)), Some(first));
     assert_eq!(sessions.expire(Instant(9_000)), Some(third));
@@ -162,22 +169,63 @@ fn sessions_end_when_nothing_is_heard() {
 }
 
 #[test]
+fn a_broker_that_beats_often_is_missed_soon() {
+    let mut cluster = Cluster::of(1);
+    let mut request = registration(2, 1);
+    let often =
+        Feature { name: SHORT_SESSIONS.into(), min_supported_version: 0, max_supported_version: 1 };
+    request.features.push(often);
+    let command = RegisterBroker { request, cluster: CLUSTER, session_alive: false };
+    assert_eq!(cluster.run(&command).error_code, 0);
+    cluster.beat(2, false, false);
+    let mut sessions = Sessions::new(TIMEOUTS);
+    sessions.take_over(Instant(0), cluster.image().cluster());
+    assert_eq!(sessions.expire(Instant(1_500)), Some(run(&cluster, 2)));
+    assert_eq!(sessions.next_deadline(), Some(Instant(9_000)));
+}
+
+#[test]
+fn a_run_is_cut_off_until_it_is_heard_of_again() {
+    let cluster = Cluster::of(2);
+    let mut sessions = Sessions::new(TIMEOUTS);
+    sessions.take_over(Instant(0), cluster.image().cluster());
+    let second = run(&cluster, 2);
+    assert!(!sessions.is_cut_off(second));
+    assert!(sessions.cut_off(second) && sessions.is_cut_off(second));
+    assert!(!sessions.is_cut_off(run(&cluster, 1)));
+    let earlier = BrokerRun { epoch: BrokerEpoch(0), ..second };
+    assert!(!sessions.cut_off(earlier) && !sessions.is_cut_off(earlier), "not the run of now");
+    sessions.hear(Instant(1), registered(&cluster, 2), 10);
+    assert!(!sessions.is_cut_off(second));
+}
+
+#[test]
+fn sessions_do_not_end_for_the_controllers_own_absence() {
+    let cluster = Cluster::of(2);
+    let mut sessions = Sessions::new(TIMEOUTS);
+    sessions.take_over(Instant(0), cluster.image().cluster());
+    sessions.excuse(20_000);
+    assert_eq!(sessions.next_deadline(), Some(Instant(29_000)));
+    assert_eq!(sessions.expire(Instant(28_999)), None);
+    assert!(sessions.is_alive(Instant(28_999), run(&cluster, 1)));
+}
+
+#[test]
 fn a_broker_on_its_way_out_waits_for_the_slowest() {
     let mut cluster = Cluster::of(3);
-    let mut sessions = Sessions::new(TIMEOUT_MS);
-    let [first, second, third] = [1, 2, 3].map(|id| run(&cluster, id));
-    for broker in [first, second, third] {
-        sessions.hear(Instant(0), broker, 10);
+    let mut sessions = Sessions::new(TIMEOUTS);
+    for broker in 1..=3 {
+        sessions.hear(Instant(0), registered(&cluster, broker), 10);
     }
     let seen = |sessions: &Sessions, cluster: &Cluster| {
         sessions.all_have_seen(cluster.image().cluster(), NodeId(1))
     };
     assert!(!seen(&sessions, &cluster), "it has not begun");
     sessions.gave_up(NodeId(1), 20);
-    sessions.hear(Instant(1), first, 20);
-    sessions.hear(Instant(1), second, 20);
+    sessions.hear(Instant(1), registered(&cluster, 1), 20);
+    sessions.hear(Instant(1), registered(&cluster, 2), 20);
     assert!(!seen(&sessions, &cluster), "3 is behind");
-    sessions.hear(Instant(2), third, 19);
+    sessions.hear(Instant(2), registered(&cluster, 3), 19);
     assert!(!seen(&sessions, &cluster));
     cluster.fence(3);
     assert!(seen(&sessions, &cluster), "nobody waits for a fenced broker");

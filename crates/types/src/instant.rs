@@ -10,4 +10,10 @@ impl Instant {
     pub fn plus_ms(self, ms: i32) -> Self {
         Self(self.0.saturating_add(u64::try_from(ms).unwrap_or(0)))
     }
+
+    /// Milliseconds from `earlier` until this instant; none where that one is later.
+    #[must_use]
+    pub fn ms_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
 }

@@ -1,7 +1,8 @@
 //! BrokerHeartbeat: a broker lives, and says whether it wants in or out.
 
 use crate::dispatch::RequestContext;
-use types::ErrorCode;
+use metadata::BrokerRun;
+use types::{BrokerEpoch, ErrorCode, NodeId};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
 
@@ -14,5 +15,10 @@ pub(crate) async fn answer(
         ..BrokerHeartbeatResponse::default()
     };
     let Ok(controller) = context.controller() else { return refused() };
-    controller.heartbeat(request).await.unwrap_or_else(|_| refused())
+    let (broker, epoch) = (NodeId(request.broker_id), BrokerEpoch(request.broker_epoch));
+    let reply = controller.heartbeat(request).await.unwrap_or_else(|_| refused());
+    if reply.error_code == ErrorCode::None.code() {
+        context.connection.carries_heartbeats_of(BrokerRun { broker, epoch });
+    }
+    reply
 }

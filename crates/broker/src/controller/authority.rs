@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metadata::BrokerRun;
 use metadata::image::Image;
 use types::BrokerEpoch;
 
@@ -71,6 +72,13 @@ impl Authority {
                 let reply = tokio::time::timeout(ASIDE_MAX, controller.submit(command)).await;
                 reply.unwrap_or(Err(Unavailable))
             }
+        }
+    }
+
+    /// The connection on which a broker beats has closed.
+    pub(crate) async fn connection_closed(&self, run: BrokerRun) {
+        if let Self::Here(controller) = self {
+            controller.connection_closed(run).await;
         }
     }
 

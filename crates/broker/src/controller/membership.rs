@@ -2,8 +2,9 @@
 
 use log::Disk;
 use metadata::decide::{Heartbeat, RegisterBroker, RegisterController};
+use metadata::features::{self, LevelRange};
+use metadata::format;
 use metadata::image::Endpoint;
-use metadata::{features, format};
 use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId, TimestampMs, Uuid};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::controller_registration_request::ControllerRegistrationRequest;
@@ -40,6 +41,8 @@ pub struct BrokerMembership {
     pub rack: Option<String>,
     /// Ids of the log directories.
     pub directories: Vec<DirectoryId>,
+    /// Whether a controller may miss it soon.
+    pub beats_often: bool,
 }
 
 impl Membership {
@@ -153,7 +156,9 @@ impl Membership {
             port: endpoint.port,
             security_protocol: endpoint.security_protocol,
         });
+        let short = LevelRange { min: 0, max: i16::from(broker.beats_often) };
         let features = features::supported(self.unstable_features).into_iter();
+        let features = features.chain([(features::SHORT_SESSIONS, short)]);
         BrokerRegistrationRequest {
             broker_id: self.node.0,
             cluster_id: self.cluster_id.clone().into(),

@@ -33,10 +33,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use log::{Disk, RealDisk};
-use metadata::Sessions;
 use metadata::config::{ConfigValue, GroupBounds, ServerConfig};
 use metadata::decide::{self, Command};
 use metadata::image::Image;
+use metadata::{SessionTimeouts, Sessions};
 use tokio::sync::{mpsc, oneshot, watch};
 use types::{BrokerEpoch, DirectoryId, NodeId, Offset, TimestampMs};
 
@@ -66,7 +66,7 @@ pub struct ControllerSettings {
     /// Voters of `controller.quorum.voters`; empty where the log knows them.
     pub static_voters: Vec<NodeId>,
     /// `broker.session.timeout.ms`.
-    pub session_timeout_ms: i32,
+    pub sessions: SessionTimeouts,
     /// What decisions fall back to.
     pub decide: decide::Settings,
     /// Segments and snapshots.
@@ -86,15 +86,23 @@ impl ControllerSettings {
             directory_id,
             membership,
             static_voters: config.quorum.voters.iter().map(|voter| voter.id).collect(),
-            session_timeout_ms: config
-                .value("broker.session.timeout.ms")
-                .as_i64()
-                .and_then(|n| i32::try_from(n).ok())
-                .unwrap_or(i32::MAX),
+            sessions: session_timeouts(config),
             decide: decide_settings(config),
             log: MetadataLogSettings::from_config(config),
         }
     }
+}
+
+/// Of brokers of Apache Kafka where nobody says otherwise: they beat every two seconds.
+const APACHE_SESSION_MS: i32 = 9_000;
+
+/// A file that says how long sessions are speaks of all brokers.
+fn session_timeouts(config: &ServerConfig) -> SessionTimeouts {
+    const KEY: &str = "broker.session.timeout.ms";
+    let value = config.value(KEY).as_i64().and_then(|n| i32::try_from(n).ok());
+    let short_ms = value.unwrap_or(i32::MAX);
+    let is_set = config.file().contains_key(KEY);
+    SessionTimeouts { ms: if is_set { short_ms } else { APACHE_SESSION_MS }, short_ms }
 }
 
 /// A time in milliseconds that is at least 0.
@@ -187,7 +195,7 @@ impl<D: Disk> Controller<D> {
         listener(&Image::default(), &image);
         let kraft_version = state.quorum.kraft_version;
         let committed = state.log.end_offset();
-        let mut sessions = Sessions::new(settings.session_timeout_ms);
+        let mut sessions = Sessions::new(settings.sessions);
         if broker_epoch.is_some() {
             sessions = sessions.beside(settings.membership.node);
         }

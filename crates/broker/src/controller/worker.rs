@@ -60,11 +60,22 @@ where
     }
 }
 
+/// A timer that fires so late was not looked at: the whole process was away, or its disk was.
+const ABSENCE_MS: u64 = 250;
+
 /// Brokers whose sessions have run out are fenced; nobody waits for it.
-struct FenceSilent;
+struct FenceSilent {
+    due: types::Instant,
+}
 
 impl<D: Disk> Job<D> for FenceSilent {
     fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError> {
+        let late = worker.instant().ms_since(self.due);
+        if late > ABSENCE_MS {
+            // what brokers sent meanwhile has yet to come in
+            worker.sessions.excuse(late);
+            return Ok(());
+        }
         while let Some(BrokerRun { broker, epoch }) = worker.sessions.expire(worker.instant()) {
             if worker.state.decide(&FenceBroker { broker, epoch }, now)? {
                 tracing::warn!(%broker, "a broker is fenced: it was not heard of for too long");
@@ -105,26 +116,27 @@ impl<D: Disk> Worker<D> {
     }
 
     async fn run(mut self) {
-        let mut turn = Vec::new();
-        while let Some(job) = self.next_job().await {
-            turn.push(job);
+        let mut turn: Vec<Box<dyn Job<D>>> = Vec::new();
+        loop {
+            let deadline = self.sessions.next_deadline().map(|due| self.at(due));
+            tokio::select! {
+                job = self.jobs.recv() => match job {
+                    Some(job) => turn.push(job),
+                    None => break,
+                },
+                () = until(deadline) => {}
+            }
             while turn.len() < COMMANDS_PER_TURN {
                 let Ok(job) = self.jobs.try_recv() else { break };
                 turn.push(job);
             }
+            // last, so that a heartbeat that waited is heard before its session ends
+            if let Some(due) = self.sessions.next_deadline().filter(|due| *due <= self.instant()) {
+                turn.push(Box::new(FenceSilent { due }));
+            }
             self.turn(&mut turn);
         }
         self.stop();
-    }
-
-    /// What comes first: a job, or the end of a session.
-    async fn next_job(&mut self) -> Option<Box<dyn Job<D>>> {
-        let Some(deadline) = self.sessions.next_deadline() else { return self.jobs.recv().await };
-        let deadline = self.at(deadline);
-        tokio::select! {
-            job = self.jobs.recv() => job,
-            () = tokio::time::sleep_until(deadline) => Some(Box::new(FenceSilent)),
-        }
     }
 
     /// The time of the sessions.
@@ -200,6 +212,13 @@ impl Published {
             (self.listener)(&old, &new);
         }
         self.committed.send_if_modified(|known| std::mem::replace(known, committed) != committed);
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,22 +7,36 @@ use super::outbox::Outbox;
 use super::registry::Activity;
 use crate::dispatch::{self, Refusal};
 use crate::node::Node;
+use metadata::BrokerRun;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 use tokio::net::TcpStream;
 
 /// What is known of a connection besides its bytes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct ConnectionInfo {
     pub peer: SocketAddr,
     /// Name of the listener that accepted it, as in `listeners`.
     pub listener: Arc<str>,
     pub kind: ListenerKind,
+    /// The run of a broker that beats on it.
+    heartbeats_of: Mutex<Option<BrokerRun>>,
+}
+
+impl ConnectionInfo {
+    pub(super) fn new(peer: SocketAddr, listener: Arc<str>, kind: ListenerKind) -> Self {
+        Self { peer, listener, kind, heartbeats_of: Mutex::new(None) }
+    }
+
+    /// A broker has beaten on this connection: when it closes, the broker may be gone.
+    pub(crate) fn carries_heartbeats_of(&self, run: BrokerRun) {
+        *self.heartbeats_of.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    }
 }
 
 /// More waiting bytes than this are sent before the next request is looked at.
@@ -59,6 +73,12 @@ impl Connection {
         self.node.metrics.connections.closed();
         if let Err(fault) = result {
             log_fault(&self.info, &fault);
+        }
+        let Self { node, info, .. } = self;
+        let heartbeats = info.heartbeats_of.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = heartbeats {
+            // seldom, and large: it must not grow the task of every connection
+            Box::pin(node.controller.connection_closed(run)).await;
         }
     }
 

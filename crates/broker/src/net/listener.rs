@@ -219,7 +219,7 @@ impl Acceptor {
             tracing::info!(%peer, "closed a connection: max.connections.per.ip");
             return;
         };
-        let info = ConnectionInfo { peer, listener: Arc::clone(&self.name), kind: self.kind };
+        let info = ConnectionInfo::new(peer, Arc::clone(&self.name), self.kind);
         match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
             Ok(stream) => self.reactors.serve(Accepted { stream, info, ticket }).await,
             Err(error) => tracing::debug!(%peer, %error, "connection broke"),

@@ -9,7 +9,7 @@ use wire::register_broker_record::RegisterBrokerRecord;
 use wire::register_controller_record::RegisterControllerRecord;
 
 use super::{DIRECTORY_LOST, DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED};
-use crate::features::LevelRange;
+use crate::features::{LevelRange, SHORT_SESSIONS};
 
 /// All nodes that are registered.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,6 +100,12 @@ impl BrokerRegistration {
     #[must_use]
     pub fn is_active(&self) -> bool {
         !self.fenced && !self.in_controlled_shutdown
+    }
+
+    /// Whether it beats so often that a short session is enough for it.
+    #[must_use]
+    pub fn has_short_sessions(&self) -> bool {
+        self.features.get(SHORT_SESSIONS).is_some_and(|range| range.max > 0)
     }
 
     /// Whether it takes replicas: one of its directories is not cordoned, or it named none.

@@ -3,7 +3,8 @@
 use log::Disk;
 use metadata::BrokerRun;
 use metadata::decide::{Heartbeat, RegisterBroker};
-use types::{BrokerEpoch, ErrorCode, NodeId, TimestampMs};
+use metadata::image::BrokerRegistration;
+use types::{ErrorCode, NodeId, TimestampMs};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::broker_heartbeat_response::BrokerHeartbeatResponse;
 use wire::broker_registration_request::BrokerRegistrationRequest;
@@ -29,15 +30,17 @@ impl<D: Disk> Controller<D> {
         self.ask(move |worker, now| {
             let broker = NodeId(request.broker_id);
             let known = worker.state.replay.latest().cluster().broker(broker);
-            let run = known.map(|known| BrokerRun { broker, epoch: known.epoch });
-            let session_alive =
-                run.is_some_and(|run| worker.sessions.is_alive(worker.instant(), run));
+            let session_alive = known.is_some_and(|known| {
+                let run = BrokerRun { broker, epoch: known.epoch };
+                // who has the sockets of a process that is cut off has taken its place
+                let is_replaced = worker.sessions.is_cut_off(run) && listens_where(&request, known);
+                worker.sessions.is_alive(worker.instant(), run) && !is_replaced
+            });
             let cluster = &worker.membership.cluster_id;
             let command = RegisterBroker { request, cluster, session_alive };
             let reply = worker.state.decide(&command, now)?;
             if reply.error_code == ErrorCode::None.code() {
-                let run = BrokerRun { broker, epoch: BrokerEpoch(reply.broker_epoch) };
-                worker.sessions.hear(worker.instant(), run, UNKNOWN_OFFSET);
+                worker.hear(broker, UNKNOWN_OFFSET);
             }
             Ok(reply)
         })
@@ -57,13 +60,20 @@ impl<D: Disk> Controller<D> {
 }
 
 impl<D: Disk> Worker<D> {
+    /// The broker lives, and has read the log as far as that.
+    fn hear(&mut self, broker: NodeId, offset: i64) {
+        let now = self.instant();
+        if let Some(known) = self.state.replay.latest().cluster().broker(broker) {
+            self.sessions.hear(now, known, offset);
+        }
+    }
+
     fn heartbeat(
         &mut self,
         request: BrokerHeartbeatRequest,
         now: TimestampMs,
     ) -> Result<BrokerHeartbeatResponse, ControllerError> {
         let broker = NodeId(request.broker_id);
-        let run = BrokerRun { broker, epoch: BrokerEpoch(request.broker_epoch) };
         let offset = request.current_metadata_offset;
         let others_have_seen =
             self.sessions.all_have_seen(self.state.replay.latest().cluster(), broker);
@@ -71,7 +81,7 @@ impl<D: Disk> Worker<D> {
         if reply.error_code != ErrorCode::None.code() {
             return Ok(reply);
         }
-        self.sessions.hear(self.instant(), run, offset);
+        self.hear(broker, offset);
         let known = self.state.replay.latest().cluster().broker(broker);
         if known.is_some_and(|known| known.in_controlled_shutdown) {
             self.sessions.gave_up(broker, self.state.log.end_offset().0 - 1);
@@ -82,4 +92,10 @@ impl<D: Disk> Worker<D> {
         }
         Ok(reply)
     }
+}
+
+/// Whether all listeners are the same: two processes of a host cannot have them both.
+fn listens_where(request: &BrokerRegistrationRequest<'_>, known: &BrokerRegistration) -> bool {
+    let asked = request.listeners.iter().map(|listener| (&*listener.host, listener.port));
+    asked.eq(known.endpoints.iter().map(|endpoint| (&*endpoint.host, endpoint.port)))
 }

@@ -1,6 +1,7 @@
 //! What the controller does for other nodes: it lets them copy its log, and watches over brokers.
 
 mod brokers;
+mod departed;
 mod fetch;
 mod observers;
 mod quorum;

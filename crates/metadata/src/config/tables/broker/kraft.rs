@@ -5,11 +5,13 @@ use crate::config::key::{ConfigKey, boolean, int, list, long};
 
 pub(in crate::config) const KEYS: &[ConfigKey] = &[
     int("broker.heartbeat.interval.ms")
-        .or("2000")
+        .or("200")
         .doc("Time in milliseconds between two heartbeats of the broker to the controller."),
-    int("broker.session.timeout.ms")
-        .or("9000")
-        .doc("Time in milliseconds without a heartbeat after which a broker counts as gone."),
+    int("broker.session.timeout.ms").or("1500").doc(
+        "Time in milliseconds without a heartbeat after which a broker counts as gone. Where it is \
+         not set, brokers that beat less often than every 300 ms, as those of Apache Kafka do, \
+         have 9000.",
+    ),
     list("controller.listener.names")
         .allow(Allowed::Items { words: &[], empty: false, null: false })
         .high()

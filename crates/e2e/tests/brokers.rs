@@ -1,0 +1,96 @@
+//! Brokers of one cluster come and go: killed, paused, stopped in order, started again.
+
+use e2e::process::output;
+use e2e::{Node, Product, klamm, wait};
+use rustix::process::Signal;
+
+/// Sessions that outlive the test: who is fenced is so for another reason.
+const LONG_SESSIONS: &str = "broker.session.timeout.ms=600000\n";
+
+/// One controller, node 1, and the brokers 2, 3 and 4.
+struct Cluster {
+    controller: Node,
+    brokers: Vec<Node>,
+}
+
+impl Cluster {
+    /// The controllers' and the brokers' properties. `None` where a product of it is missing.
+    fn start(controller: (Product, &str), brokers: [Product; 3], more: &str) -> Option<Self> {
+        let controller = Node::controller(controller.0, 1, controller.1)?;
+        let port = controller.port();
+        let start = |(id, product)| Node::broker(product, id, port, more);
+        let brokers = (2..).zip(brokers).map(start).collect::<Option<Vec<_>>>()?;
+        let cluster = Self { controller, brokers };
+        wait::until("all brokers are in service", || {
+            (cluster.fenced(0) == ["2:false", "3:false", "4:false"]).then_some(())
+        });
+        Some(cluster)
+    }
+
+    /// Of our own processes alone.
+    fn klamm(controller: &str, more: &str) -> Self {
+        let brokers = [Product::Klamm; 3];
+        Self::start((Product::Klamm, controller), brokers, more).expect("it is Klamm")
+    }
+
+    /// Every broker and whether it is fenced, as the broker at `index` tells.
+    fn fenced(&self, index: usize) -> Vec<String> {
+        let mut command = klamm::tool("kafka-cluster");
+        let address = self.brokers[index].address();
+        command.args([
+            "list-endpoints",
+            "--bootstrap-server",
+            &address,
+            "--include-fenced-brokers",
+        ]);
+        let listed = output(&mut command, b"");
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let mut rows: Vec<String> = listed.lines().filter_map(row).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    fn await_fenced(&self, index: usize, expected: [&str; 3]) {
+        wait::until("brokers are fenced and let in", || {
+            (self.fenced(index) == expected).then_some(())
+        });
+    }
+}
+
+/// `2 127.0.0.1 9092 null unfenced broker` becomes `2:false`.
+fn row(line: &str) -> Option<String> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let id = words.first().filter(|id| id.parse::<i32>().is_ok())?;
+    Some(format!("{id}:{}", words.contains(&"fenced")))
+}
+
+#[test]
+fn a_killed_broker_is_fenced_at_once_whatever_its_session() {
+    let mut cluster = Cluster::klamm(LONG_SESSIONS, "");
+    cluster.brokers[1].kill();
+    cluster.await_fenced(0, ["2:false", "3:true", "4:false"]);
+    assert!(cluster.controller.log().contains("its process is gone"));
+    cluster.brokers[1].restart();
+    cluster.await_fenced(0, ["2:false", "3:false", "4:false"]);
+}
+
+#[test]
+fn a_broker_that_is_started_again_need_not_wait_for_its_former_session() {
+    let mut cluster = Cluster::klamm(LONG_SESSIONS, "");
+    for _ in 0..3 {
+        cluster.brokers[1].kill();
+        cluster.brokers[1].restart();
+        // its port is open before it is in service; when it answers, it is
+        assert_eq!(cluster.fenced(1), ["2:false", "3:false", "4:false"]);
+    }
+}
+
+#[test]
+fn a_paused_broker_is_fenced_by_its_session_and_let_in_when_it_goes_on() {
+    let mut cluster = Cluster::klamm("", "");
+    cluster.brokers[1].server().signal(Signal::STOP);
+    cluster.await_fenced(0, ["2:false", "3:true", "4:false"]);
+    assert!(cluster.controller.log().contains("it was not heard of"));
+    cluster.brokers[1].server().signal(Signal::CONT);
+    cluster.await_fenced(0, ["2:false", "3:false", "4:false"]);
+}
