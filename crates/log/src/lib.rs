@@ -19,18 +19,18 @@ mod segment;
 pub use checkpoint::OffsetsByPartition;
 pub use clean::{Cleaned, Cleaning, Mapped, OffsetMap};
 pub use config::LogConfig;
-pub use directory::{Folder, LogDir, MetaProperties, VolumeSynced};
+pub use directory::{Folder, LogDir, MetaProperties, Relocated, VolumeSynced};
 pub use disk::{
     Access, Disk, DiskFile, Entry, MemDisk, MemFile, Outage, RealDisk, RealFile, Space, Stat,
-    Survival, without_waiting,
+    Survival, WatchedDisk, Witness, without_waiting,
 };
 pub use epochs::{EpochEnd, EpochStart};
 pub use error::{LogError, StorageError};
 pub use file_cache::{FileCache, OpenFile};
 pub use index::AbortedTxn;
 pub use log::{
-    Appended, Closing, Compaction, Dirtiness, FlushJob, Flushed, Log, Opening, Recovery, Retired,
-    Slice, TimestampedOffset,
+    Appended, Closing, Compaction, Dirtiness, FlushJob, Flushed, Log, Opening, Piece, Recovery,
+    Retired, Slice, TimestampedOffset,
 };
 pub use names::{FolderName, FolderState};
 pub use producer::{Origin, ProducerStatus};

@@ -161,6 +161,15 @@ impl FolderName {
         format!("{topic}-{partition}")
     }
 
+    /// The name of a copy on its way to another directory; `None` where the topic's name leaves no
+    /// room for it.
+    #[must_use]
+    pub fn future(topic: &str, partition: Partition, unique: Uuid) -> Option<String> {
+        let unique = u128::from_be_bytes(unique.0);
+        let name = format!("{topic}-{partition}.{unique:032x}-future");
+        (name.len() <= NAME_BYTES_MAX).then_some(name)
+    }
+
     /// The name under which a log waits to be removed; a long topic name is cut to fit.
     #[must_use]
     pub fn deleted(topic: &str, partition: Partition, unique: Uuid) -> String {
@@ -222,6 +231,13 @@ mod tests {
         {
             assert_eq!(FolderName::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_name_which_is_never_cut() {
+        let name = FolderName::future("orders", Partition(3), Uuid([0xab; 16])).unwrap();
+        assert_eq!(FolderName::parse(&name).unwrap().state, FolderState::Future);
+        assert_eq!(FolderName::future(&"t".repeat(249), Partition(0), Uuid::ONE), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod checkpoints;
 mod meta;
+mod relocate;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use types::{Offset, Partition, TimestampMs, TopicId, Uuid};
 
 pub use meta::MetaProperties;
+pub use relocate::Relocated;
 
 use checkpoints::{Checkpoint, Key};
 
@@ -184,12 +186,17 @@ impl<D: Disk> LogDir<D> {
         kept.touched.insert(key);
         drop(kept);
         let folder = self.log_path(topic, partition);
-        self.disk.create_folder(&folder).attempt("create", &folder)?;
+        self.create_folder_of(&folder, topic_id)?;
+        Ok(Log::create(self.disk.clone(), self.files.clone(), folder, config, now))
+    }
+
+    /// Creates a log's folder with its identity.
+    fn create_folder_of(&self, folder: &Path, topic_id: TopicId) -> Result<(), StorageError> {
+        self.disk.create_folder(folder).attempt("create", folder)?;
         let path = folder.join(PARTITION_METADATA);
         let text = partition_metadata_text(topic_id);
         let file = self.disk.open(&path, Access::Create).attempt("create", &path)?;
-        file.write_at(text.as_bytes(), &[], 0).attempt("write", &path)?;
-        Ok(Log::create(self.disk.clone(), self.files.clone(), folder, config, now))
+        file.write_at(text.as_bytes(), &[], 0).attempt("write", &path)
     }
 
     /// The topic that a folder belongs to; `None` where nothing in it says so.
@@ -201,7 +208,11 @@ impl<D: Disk> LogDir<D> {
         topic: &str,
         partition: Partition,
     ) -> Result<Option<TopicId>, StorageError> {
-        let path = self.log_path(topic, partition).join(PARTITION_METADATA);
+        self.topic_of(&self.log_path(topic, partition))
+    }
+
+    fn topic_of(&self, folder: &Path) -> Result<Option<TopicId>, StorageError> {
+        let path = folder.join(PARTITION_METADATA);
         let text = match read_text(&self.disk, &path, PROPERTIES_BYTES_MAX)? {
             Some(text) if !text.is_empty() => text,
             // the power went before the file's contents were on disk

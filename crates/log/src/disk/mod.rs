@@ -3,6 +3,7 @@
 
 mod mem;
 mod real;
+mod watched;
 
 use std::fmt;
 use std::io;
@@ -12,6 +13,7 @@ use types::TimestampMs;
 
 pub use mem::{MemDisk, MemFile, Outage, Survival};
 pub use real::{RealDisk, RealFile, without_waiting};
+pub use watched::{WatchedDisk, Witness};
 
 /// A file system as a log uses it. Everything is synchronous; a path is absolute or relative as the
 /// caller likes.

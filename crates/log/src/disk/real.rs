@@ -6,12 +6,14 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::{Errno, ReadWriteFlags};
 use types::TimestampMs;
 
+use super::watched::Witness;
 use super::{Access, Disk, DiskFile, Entry, Space, Stat};
 
 /// The machine's file system.
@@ -38,11 +40,15 @@ pub fn without_waiting<T>(work: impl FnOnce() -> T) -> T {
 
 /// A file of the machine; [`AsFd`] gives what `sendfile` wants.
 #[derive(Debug)]
-pub struct RealFile(File);
+pub struct RealFile {
+    file: File,
+    /// Of a [`super::WatchedDisk`].
+    witness: Option<Arc<Witness>>,
+}
 
 impl AsFd for RealFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.file.as_fd()
     }
 }
 
@@ -58,7 +64,7 @@ impl Disk for RealDisk {
             Access::Create => options.read(true).write(true).create(true).truncate(false),
             Access::Replace => options.read(true).write(true).create(true).truncate(true),
         };
-        options.open(path).map(RealFile)
+        options.open(path).map(|file| RealFile { file, witness: None })
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
@@ -126,27 +132,65 @@ impl Disk for RealDisk {
 
 impl DiskFile for RealFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        loop {
-            let read = if MAY_WAIT.get() {
-                self.0.read_at(buffer, position)
-            } else {
-                self.read_at_once(buffer, position)
-            };
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => return outcome,
+        self.watch(|| {
+            loop {
+                let read = if MAY_WAIT.get() {
+                    self.file.read_at(buffer, position)
+                } else {
+                    self.read_at_once(buffer, position)
+                };
+                match read {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    outcome => return outcome,
+                }
             }
-        }
+        })
     }
 
     fn write_at(&self, head: &[u8], body: &[u8], position: u64) -> io::Result<()> {
+        self.watch(|| self.write_whole(head, body, position))
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.watch(|| self.file.set_len(bytes))
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        self.watch(|| Ok(self.file.metadata()?.len()))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.watch(|| self.file.sync_data())
+    }
+}
+
+impl RealFile {
+    pub(super) fn watched_by(self, witness: Arc<Witness>) -> Self {
+        Self { witness: Some(witness), ..self }
+    }
+
+    /// Takes note of an error that somebody met who used the file by its descriptor.
+    pub fn note(&self, error: &io::Error) {
+        if let Some(witness) = &self.witness {
+            witness.note(error);
+        }
+    }
+
+    fn watch<T>(&self, attempt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        match &self.witness {
+            Some(witness) => witness.watch(attempt),
+            None => attempt(),
+        }
+    }
+
+    fn write_whole(&self, head: &[u8], body: &[u8], position: u64) -> io::Result<()> {
         let total = head.len() + body.len();
         let mut done = 0;
         while done < total {
             let head_rest = &head[done.min(head.len())..];
             let body_rest = &body[done.saturating_sub(head.len())..];
             let pieces = [IoSlice::new(head_rest), IoSlice::new(body_rest)];
-            match rustix::io::pwritev(&self.0, &pieces, position + done as u64) {
+            match rustix::io::pwritev(&self.file, &pieces, position + done as u64) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(bytes) => done += bytes,
                 Err(rustix::io::Errno::INTR) => {}
@@ -156,24 +200,10 @@ impl DiskFile for RealFile {
         Ok(())
     }
 
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.0.set_len(bytes)
-    }
-
-    fn bytes(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-}
-
-impl RealFile {
     fn read_at_once(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut target = [IoSliceMut::new(buffer)];
-        match rustix::io::preadv2(&self.0, &mut target, position, ReadWriteFlags::NOWAIT) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.0.read_at(buffer, position),
+        match rustix::io::preadv2(&self.file, &mut target, position, ReadWriteFlags::NOWAIT) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.file.read_at(buffer, position),
             outcome => Ok(outcome?),
         }
     }

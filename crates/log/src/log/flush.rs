@@ -120,11 +120,12 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Moves the recovery point to where the job has synced.
+    /// Moves the recovery point to where the job has synced, unless the log was cut meanwhile, or
+    /// another one has taken its place.
     pub fn end_flush(&mut self, flushed: Flushed) {
-        self.durable.names_synced = self.durable.names_synced.max(flushed.names);
-        self.epochs.mark_stored(flushed.epoch_changes);
         if flushed.truncations == self.durable.truncations {
+            self.durable.names_synced = self.durable.names_synced.max(flushed.names);
+            self.epochs.mark_stored(flushed.epoch_changes);
             self.durable.recovery_point = self.durable.recovery_point.max(flushed.up_to);
             self.durable.since = self.durable.since.max(flushed.at);
         }

@@ -10,6 +10,7 @@ mod producers;
 mod read;
 mod recent;
 mod recover;
+mod relocate;
 mod retain;
 mod roll;
 mod time;
@@ -25,6 +26,7 @@ pub use compact::{Compaction, Dirtiness};
 pub use flush::{FlushJob, Flushed};
 pub use load::{Opening, Recovery};
 pub use read::Slice;
+pub use relocate::Piece;
 pub use retain::Retired;
 pub use time::TimestampedOffset;
 
