@@ -41,13 +41,16 @@ pub fn filled(name: &str, key: &str, fill: impl FnOnce(&Path)) -> PathBuf {
     folder
 }
 
-/// A folder for one test's data, removed with its handle.
+/// A folder for one test's data, removed with its handle unless `E2E_KEEP` is set.
 ///
 /// # Panics
 /// If it cannot be made.
 #[must_use]
 pub fn scratch() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("klamm-e2e-").tempdir().expect("make a scratch folder")
+    let keep = std::env::var_os("E2E_KEEP").is_some();
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("klamm-e2e-").disable_cleanup(keep);
+    builder.tempdir().expect("make a scratch folder")
 }
 
 fn target() -> PathBuf {

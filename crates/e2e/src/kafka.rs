@@ -1,27 +1,26 @@
 //! Apache Kafka itself as a process: the oracle, and the other side for our own client.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
-use crate::folders;
-use crate::java::{Release, class, class_path};
-use crate::process::{Server, free_port, succeed};
-
-/// A single node of Apache Kafka 4.4.0 on free ports of the loopback address.
-#[derive(Debug)]
-pub struct Kafka {
-    server: Option<Server>,
-    folder: tempfile::TempDir,
-    port: u16,
-    release: Release,
-    jvm: &'static [&'static str],
-}
+use crate::instance::{Instance, Program};
+use crate::java::{Release, class};
+use crate::process::{free_port, loopback, succeed};
 
 /// Starts soon and stays small: for tests.
 const SMALL_JVM: &[&str] = &["-Xmx768M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 /// As Apache Kafka's own start script has it: for measurements.
 const SERVER_JVM: &[&str] =
     &["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
+/// 4.4.0, as tests run it.
+const TO_TEST: Program = Program::Kafka { release: Release::Broker, jvm: SMALL_JVM };
+
+/// A single node of Apache Kafka 4.4.0 on free ports of the loopback address.
+#[derive(Debug)]
+pub struct Kafka {
+    instance: Instance,
+    program: Program,
+}
 
 impl Kafka {
     /// Formats a directory and starts on it. `None` where Java or Maven is missing.
@@ -36,7 +35,7 @@ impl Kafka {
     /// If it does not come up.
     #[must_use]
     pub fn with(properties: &str) -> Option<Self> {
-        Self::formatted(Release::Broker, SMALL_JVM, properties)
+        Self::formatted(TO_TEST, Release::Broker, properties)
     }
 
     /// The peer of a measurement: 4.3.1 with the memory and collector of its own start script.
@@ -45,7 +44,8 @@ impl Kafka {
     /// If it does not come up.
     #[must_use]
     pub fn to_measure(properties: &str) -> Option<Self> {
-        Self::formatted(Release::Tools, SERVER_JVM, properties)
+        let program = Program::Kafka { release: Release::Tools, jvm: SERVER_JVM };
+        Self::formatted(program, Release::Tools, properties)
     }
 
     /// A second broker of this one's cluster, which the first one's controller leads.
@@ -54,35 +54,29 @@ impl Kafka {
     /// If it does not come up.
     #[must_use]
     pub fn beside(&self, properties: &str) -> Option<Self> {
-        let folder = folders::scratch();
         let port = free_port();
-        let path = folder.path().join("server.properties");
-        let own = std::fs::read_to_string(self.folder.path().join("server.properties"));
         let quorum = "controller.quorum.bootstrap.servers=";
-        let own = own.expect("read properties");
+        let own = std::fs::read_to_string(self.properties()).expect("read properties");
         let quorum = own.lines().find(|line| line.starts_with(quorum)).expect("its controller");
         let text = format!(
             "process.roles=broker\nnode.id=2\n{quorum}\ncontroller.listener.names=CONTROLLER\n\
-             listeners=PLAINTEXT://127.0.0.1:{port}\nlog.dirs={}\n{properties}\n",
-            folder.path().join("data").display()
+             listeners=PLAINTEXT://127.0.0.1:{port}\n{properties}"
         );
-        std::fs::write(&path, text).expect("write properties");
-        format(self.release, &path, &[])?;
-        let mut kafka = Self { server: None, folder, port, release: self.release, jvm: self.jvm };
-        kafka.restart();
-        Some(kafka)
+        let instance = Instance::new(self.program, loopback(port), None, &text);
+        let Program::Kafka { release, .. } = self.program else { return None };
+        format(release, &instance.properties(), &[])?;
+        Some(Self::started(instance, self.program))
     }
 
-    fn formatted(release: Release, jvm: &'static [&'static str], properties: &str) -> Option<Self> {
-        let folder = folders::scratch();
+    fn formatted(program: Program, release: Release, properties: &str) -> Option<Self> {
+        if !program.present() {
+            return None;
+        }
         let port = free_port();
-        let path = folder.path().join("server.properties");
-        let text = server_properties(port, &folder.path().join("data"), properties);
-        std::fs::write(&path, text).expect("write properties");
-        format(release, &path, &["--standalone"])?;
-        let mut kafka = Self { server: None, folder, port, release, jvm };
-        kafka.restart();
-        Some(kafka)
+        let text = server_properties(port, properties);
+        let instance = Instance::new(program, loopback(port), None, &text);
+        format(release, &instance.properties(), &["--standalone"])?;
+        Some(Self::started(instance, program))
     }
 
     /// Starts on a formatted data directory that something else has written, with its properties.
@@ -91,90 +85,46 @@ impl Kafka {
     /// If it does not come up.
     #[must_use]
     pub fn on(data: &Path, properties: &str) -> Option<Self> {
-        class_path(Release::Broker)?;
-        let folder = folders::scratch();
+        if !TO_TEST.present() {
+            return None;
+        }
         let port = free_port();
-        let text = server_properties(port, data, properties);
-        std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
-        let (release, jvm) = (Release::Broker, SMALL_JVM);
-        let mut kafka = Self { server: None, folder, port, release, jvm };
-        kafka.restart();
-        Some(kafka)
+        let text = server_properties(port, properties);
+        let instance = Instance::new(TO_TEST, loopback(port), Some(data), &text);
+        Some(Self::started(instance, TO_TEST))
     }
 
-    /// Starts it (again) on its ports and directory.
-    ///
-    /// # Panics
-    /// If it does not come up.
-    pub fn restart(&mut self) {
-        let jars = class_path(self.release).expect("it was there before");
-        let mut command = Command::new("java");
-        command.args(self.jvm).args(["-cp", &jars]);
-        command.arg("kafka.Kafka").arg(self.folder.path().join("server.properties"));
-        let mut server = Server::start(&mut command, &self.folder.path().join("server.log"));
-        server.await_port(self.port);
-        self.server = Some(server);
-    }
-
-    /// SIGTERM, and waits for the end.
-    ///
-    /// # Panics
-    /// If it does not end.
-    pub fn terminate(&mut self) {
-        self.server.take().expect("it runs").terminate();
-    }
-
-    /// The running process.
-    ///
-    /// # Panics
-    /// If it does not run.
-    pub fn server(&mut self) -> &mut Server {
-        self.server.as_mut().expect("it runs")
-    }
-
-    /// The port of the client listener.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// What clients take as `bootstrap.servers`.
-    #[must_use]
-    pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// Its `log.dirs`.
-    #[must_use]
-    pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    /// Its `server.properties`.
-    #[must_use]
-    pub fn properties(&self) -> PathBuf {
-        self.folder.path().join("server.properties")
-    }
-
-    /// Everything that it logged.
-    #[must_use]
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    fn started(mut instance: Instance, program: Program) -> Self {
+        instance.restart();
+        Self { instance, program }
     }
 }
 
-fn server_properties(port: u16, data: &Path, more: &str) -> String {
+impl Deref for Kafka {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
+    }
+}
+
+impl DerefMut for Kafka {
+    fn deref_mut(&mut self) -> &mut Instance {
+        &mut self.instance
+    }
+}
+
+fn server_properties(port: u16, more: &str) -> String {
     let controller = free_port();
     format!(
         "process.roles=broker,controller\nnode.id=1\n\
          controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
          listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
          advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-         controller.listener.names=CONTROLLER\nlog.dirs={}\n\
+         controller.listener.names=CONTROLLER\n\
          offsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n\
          transaction.state.log.min.isr=1\nshare.coordinator.state.topic.replication.factor=1\n\
-         share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n{more}\n",
-        data.display()
+         share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n{more}"
     )
 }
 

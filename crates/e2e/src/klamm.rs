@@ -1,18 +1,17 @@
-//! Klamm as a process: started from a `server.properties`, killed, restarted.
+//! Klamm as a process: a single node, started from a `server.properties`.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::process::Command;
 
 use crate::folders;
-use crate::process::{Server, free_port};
+use crate::instance::{Instance, Program};
+use crate::process::{free_port, loopback};
 
 /// A single node on free ports of the loopback address, its data in a scratch folder.
 #[derive(Debug)]
 pub struct Klamm {
-    server: Option<Server>,
-    folder: tempfile::TempDir,
-    data: PathBuf,
-    port: u16,
+    instance: Instance,
     controller_port: u16,
 }
 
@@ -42,81 +41,21 @@ impl Klamm {
     }
 
     fn prepared(data: Option<&Path>, properties: &str) -> Self {
-        let folder = folders::scratch();
         let port = free_port();
         let controller_port = free_port();
-        let data = data.map_or_else(|| folder.path().join("data"), Path::to_owned);
         let text = format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}\n\
              listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
-             controller.listener.names=CONTROLLER\nlog.dirs={}\n\
+             controller.listener.names=CONTROLLER\n\
              offsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n\
              transaction.state.log.min.isr=1\nshare.coordinator.state.topic.replication.factor=1\n\
              share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n\
-             {properties}\n",
-            data.display()
+             {properties}"
         );
-        std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
-        let mut klamm = Self { server: None, folder, data, port, controller_port };
-        klamm.restart();
-        klamm
-    }
-
-    /// Starts it again after an end, on the same ports and directory.
-    ///
-    /// # Panics
-    /// If it does not come up.
-    pub fn restart(&mut self) {
-        self.launch();
-        let port = self.port;
-        self.server().await_port(port);
-    }
-
-    /// Starts the process and does not wait for its port.
-    ///
-    /// # Panics
-    /// If the binary is missing.
-    pub fn launch(&mut self) {
-        let mut command = Command::new(folders::klamm_binary());
-        command.arg("server").arg(self.properties());
-        let log = self.folder.path().join("server.log");
-        self.server = Some(Server::start(&mut command, &log));
-    }
-
-    /// `kill -9`.
-    pub fn kill(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            server.kill();
-        }
-    }
-
-    /// SIGTERM, and how it ended.
-    ///
-    /// # Panics
-    /// If it does not end, or does not run.
-    pub fn terminate(&mut self) -> ExitStatus {
-        self.server.take().expect("it runs").terminate()
-    }
-
-    /// The running process.
-    ///
-    /// # Panics
-    /// If it does not run.
-    pub fn server(&mut self) -> &mut Server {
-        self.server.as_mut().expect("it runs")
-    }
-
-    /// What clients take as `bootstrap.servers`.
-    #[must_use]
-    pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// The port of the client listener.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
+        let mut instance = Instance::new(Program::Klamm, loopback(port), data, &text);
+        instance.restart();
+        Self { instance, controller_port }
     }
 
     /// The port of the controller's listener.
@@ -124,23 +63,19 @@ impl Klamm {
     pub fn controller_port(&self) -> u16 {
         self.controller_port
     }
+}
 
-    /// Its `log.dirs`.
-    #[must_use]
-    pub fn data(&self) -> PathBuf {
-        self.data.clone()
+impl Deref for Klamm {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
     }
+}
 
-    /// Its `server.properties`.
-    #[must_use]
-    pub fn properties(&self) -> PathBuf {
-        self.folder.path().join("server.properties")
-    }
-
-    /// Everything that it logged since its first start.
-    #[must_use]
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+impl DerefMut for Klamm {
+    fn deref_mut(&mut self) -> &mut Instance {
+        &mut self.instance
     }
 }
 

@@ -3,11 +3,16 @@
 //! The tests are in `tests/`; this library starts the processes: Klamm, Apache Kafka, and programs
 //! in Java, JavaScript, Python and Go. Every process is a child that ends with its handle.
 
+pub mod checker;
+pub mod cluster;
+pub mod faults;
 pub mod flights;
 pub mod folders;
+pub mod instance;
 pub mod java;
 pub mod kafka;
 pub mod klamm;
+pub mod netns;
 pub mod nodes;
 pub mod ports;
 pub mod process;
@@ -15,7 +20,9 @@ pub mod raw;
 pub mod runtimes;
 pub mod tutorial;
 pub mod wait;
+pub mod workload;
 
+pub use cluster::Cluster;
 pub use kafka::Kafka;
 pub use klamm::Klamm;
 pub use nodes::{Node, Product};

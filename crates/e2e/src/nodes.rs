@@ -1,12 +1,14 @@
 //! Processes of one role each: controllers and brokers, of Klamm or of Apache Kafka, in one cluster.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 
-use crate::folders;
-use crate::java::{Release, class, class_path};
+use crate::instance::{Instance, Program};
+use crate::java::{Release, class};
 use crate::klamm::tool;
-use crate::process::{Server, free_port, succeed};
+use crate::netns::Space;
+use crate::process::{free_port, loopback, succeed};
 
 /// The cluster that every node belongs to that is not told otherwise.
 pub const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
@@ -22,13 +24,30 @@ pub enum Product {
     Kafka,
 }
 
+impl Product {
+    /// Whose clusters the suites try: Klamm's, or Apache Kafka's with `E2E_PRODUCT=kafka`, which
+    /// tells what the suites ask too much from what Klamm does too little.
+    #[must_use]
+    pub fn under_test() -> Self {
+        match std::env::var("E2E_PRODUCT").as_deref() {
+            Ok("kafka") => Self::Kafka,
+            _ => Self::Klamm,
+        }
+    }
+
+    fn program(self) -> Program {
+        match self {
+            Self::Klamm => Program::Klamm,
+            Self::Kafka => Program::Kafka { release: Release::Broker, jvm: SMALL_JVM },
+        }
+    }
+}
+
 /// A process with its directory and its ports.
 #[derive(Debug)]
 pub struct Node {
     product: Product,
-    server: Option<Server>,
-    folder: tempfile::TempDir,
-    port: u16,
+    instance: Instance,
 }
 
 impl Node {
@@ -79,17 +98,46 @@ impl Node {
     }
 
     fn prepared(product: Product, id: i32, port: u16, text: &str) -> Option<Self> {
-        if product == Product::Kafka {
-            class_path(Release::Broker)?;
+        Self::unformatted(product, id, loopback(port), text)
+    }
+
+    /// Any node, not started, its directory empty. `None` where Java or Maven is missing and needed.
+    ///
+    /// # Panics
+    /// If its files cannot be written.
+    #[must_use]
+    pub fn unformatted(product: Product, id: i32, address: SocketAddr, text: &str) -> Option<Self> {
+        if !product.program().present() {
+            return None;
         }
-        let folder = folders::scratch();
-        let data = folder.path().join("data");
-        let text = format!(
-            "node.id={id}\ncontroller.listener.names=CONTROLLER\nlog.dirs={}\n{text}\n",
-            data.display()
-        );
-        std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
-        Some(Self { product, server: None, folder, port })
+        let text = format!("node.id={id}\ncontroller.listener.names=CONTROLLER\n{text}");
+        let instance = Instance::new(product.program(), address, None, &text);
+        Some(Self { product, instance })
+    }
+
+    /// Whether all these products can run here, with what they need fetched.
+    #[must_use]
+    pub fn present(products: impl IntoIterator<Item = Product>) -> bool {
+        products.into_iter().all(|product| product.program().present())
+    }
+
+    /// The same in a network namespace.
+    #[must_use]
+    pub fn inside(mut self, space: Space) -> Self {
+        self.instance = self.instance.inside(space);
+        self
+    }
+
+    /// From the next start on it is another product's on the same directory.
+    pub fn hand_over(&mut self, product: Product) {
+        self.product = product;
+        self.instance.hand_over(product.program());
+    }
+
+    /// Whose server it is.
+    #[must_use]
+    pub fn product(&self) -> Product {
+        self.product
     }
 
     /// Formats its directory with its own product's tool.
@@ -120,87 +168,29 @@ impl Node {
         self
     }
 
-    /// Starts it (again) on its port and directory, and waits for the port.
-    ///
-    /// # Panics
-    /// If it does not come up.
-    pub fn restart(&mut self) {
-        self.launch();
-        let port = self.port;
-        self.server().await_port(port);
-    }
-
-    /// Starts the process and does not wait for its port.
-    ///
-    /// # Panics
-    /// If the program is missing.
-    pub fn launch(&mut self) {
-        let mut command = match self.product {
-            Product::Klamm => {
-                let mut command = Command::new(folders::klamm_binary());
-                command.arg("server");
-                command
-            }
-            Product::Kafka => {
-                let jars = class_path(Release::Broker).expect("it was there before");
-                let mut command = Command::new("java");
-                command.args(SMALL_JVM).args(["-cp", &jars, "kafka.Kafka"]);
-                command
-            }
-        };
-        command.arg(self.properties());
-        self.server = Some(Server::start(&mut command, &self.folder.path().join("server.log")));
-    }
-
-    /// `kill -9`.
-    pub fn kill(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            server.kill();
-        }
-    }
-
-    /// SIGTERM, and how it ended.
-    ///
-    /// # Panics
-    /// If it does not end, or does not run.
-    pub fn terminate(&mut self) -> ExitStatus {
-        self.server.take().expect("it runs").terminate()
-    }
-
-    /// The running process.
-    ///
-    /// # Panics
-    /// If it does not run.
-    pub fn server(&mut self) -> &mut Server {
-        self.server.as_mut().expect("it runs")
-    }
-
-    /// The port of its only listener.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Its address, as clients and tools take it.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.bootstrap()
     }
 
     /// Its copy of the metadata log.
     #[must_use]
     pub fn metadata(&self) -> PathBuf {
-        self.folder.path().join("data/__cluster_metadata-0")
+        self.data().join("__cluster_metadata-0")
     }
+}
 
-    fn properties(&self) -> PathBuf {
-        self.folder.path().join("server.properties")
+impl Deref for Node {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
     }
+}
 
-    /// Everything that it logged since its first start.
-    #[must_use]
-    pub fn log(&self) -> String {
-        let log: &Path = &self.folder.path().join("server.log");
-        String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
+impl DerefMut for Node {
+    fn deref_mut(&mut self) -> &mut Instance {
+        &mut self.instance
     }
 }

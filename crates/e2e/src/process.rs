@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
@@ -31,17 +31,25 @@ impl Server {
         Self { child, log: log.to_owned() }
     }
 
-    /// Waits until `port` accepts connections.
+    /// Waits until `address` accepts connections.
     ///
     /// # Panics
     /// If the process ends first; with its log.
-    pub fn await_port(&mut self, port: u16) {
+    pub fn await_listener(&mut self, address: SocketAddr) {
         wait::until("the port opens", || {
-            if let Some(status) = self.child.try_wait().expect("ask for the exit status") {
+            if let Some(status) = self.ended() {
                 panic!("it ended with {status} before its port opened:\n{}", self.log());
             }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+            TcpStream::connect(address).ok()
         });
+    }
+
+    /// How it ended, if it did.
+    ///
+    /// # Panics
+    /// If the system does not say.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("ask for the exit status")
     }
 
     /// The process id.
@@ -80,7 +88,7 @@ impl Server {
     /// # Panics
     /// If it does not come.
     pub fn await_end(&mut self) -> ExitStatus {
-        wait::until("the process ends", || self.child.try_wait().expect("ask for the exit status"))
+        wait::until("the process ends", || self.ended())
     }
 
     /// Everything that it printed.
@@ -124,4 +132,10 @@ pub fn succeed(command: &mut Command, input: &[u8]) -> String {
     let stderr = String::from_utf8_lossy(&result.stderr);
     assert!(result.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", result.status);
     stdout
+}
+
+/// That port of the loopback address.
+#[must_use]
+pub fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }

@@ -1,14 +1,18 @@
 //! Requests over a bare socket: what a client library would hide, a test can see.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use record::{BatchBuilder, Codec, Producer, with_scratch};
 use types::{TimestampMs, TopicId};
 use wire::create_topics_request::CreatableTopic;
 use wire::fetch_request::{FetchPartition, FetchTopic};
 use wire::produce_request::{PartitionProduceData, TopicProduceData};
-use wire::{ApiKey, Blob, CreateTopicsRequest, FetchRequest, ProduceRequest, Records, Request};
+use wire::{
+    ApiKey, Blob, CreateTopicsRequest, DescribeQuorumRequest, FetchRequest, ProduceRequest,
+    Records, Request, describe_quorum_request,
+};
 
 use crate::wait::PATIENCE;
 
@@ -27,9 +31,17 @@ impl Connection {
     /// # Errors
     /// If nobody listens.
     pub fn open(port: u16) -> io::Result<Self> {
-        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        Self::to((Ipv4Addr::LOCALHOST, port).into(), PATIENCE)
+    }
+
+    /// Connects to `address`; neither that nor an answer may take longer than `patience`.
+    ///
+    /// # Errors
+    /// If nobody listens.
+    pub fn to(address: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let socket = TcpStream::connect_timeout(&address, patience)?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(patience))?;
         Ok(Self { socket, sent: 0, answered: 0, frame: Vec::new() })
     }
 
@@ -83,6 +95,21 @@ impl Connection {
         self.answered += 1;
         let body = self.frame.len() - reader.rest().len();
         Ok(&self.frame[body..])
+    }
+}
+
+/// Version of [`quorum_request`]: the first one, which every controller knows.
+pub const QUORUM_VERSION: i16 = 0;
+
+/// DescribeQuorum of the metadata log.
+#[must_use]
+pub fn quorum_request() -> DescribeQuorumRequest<'static> {
+    let partition = describe_quorum_request::PartitionData { partition_index: 0 };
+    DescribeQuorumRequest {
+        topics: vec![describe_quorum_request::TopicData {
+            topic_name: "__cluster_metadata".into(),
+            partitions: vec![partition],
+        }],
     }
 }
 

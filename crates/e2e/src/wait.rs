@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 /// How long anything that ought to happen may take on a busy machine of two cores.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Between questions to servers that share two cores with who asks.
+const QUESTION_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The first `Some` of `attempt`.
 ///
@@ -16,13 +18,26 @@ pub fn until<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The first `Some` of `attempt`, or `None` once `patience` is at its end.
-pub fn within<T>(patience: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn within<T>(patience: Duration, attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    every(POLL_INTERVAL, patience, attempt)
+}
+
+/// The same for attempts that cost those something who are to come so far.
+pub fn unhurried<T>(patience: Duration, attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    every(QUESTION_INTERVAL, patience, attempt)
+}
+
+fn every<T>(
+    interval: Duration,
+    patience: Duration,
+    mut attempt: impl FnMut() -> Option<T>,
+) -> Option<T> {
     let start = Instant::now();
     loop {
         let value = attempt();
         if value.is_some() || start.elapsed() >= patience {
             return value;
         }
-        std::thread::sleep(POLL_INTERVAL);
+        std::thread::sleep(interval);
     }
 }

@@ -1,6 +1,7 @@
 //! What our producer makes of a broker that refuses: it cuts batches, and counts anew.
 
 use client::{Producer, ProducerRecord};
+use e2e::instance::Instance;
 use e2e::raw::{self, Connection};
 use e2e::{Kafka, Klamm};
 use record::{BatchBuilder, Codec, with_scratch};
@@ -8,7 +9,7 @@ use types::{ErrorCode, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 use wire::describe_producers_request::{DescribeProducersRequest, TopicRequest};
 use wire::describe_producers_response::DescribeProducersResponse;
 
-use crate::support::{Broker, create_topic_with, on_runtime, producer_config, read_all};
+use crate::support::{create_topic_with, on_runtime, producer_config, read_all};
 
 const RECORDS: usize = 200;
 /// The one record that the topic does not take however it is sent.
@@ -33,7 +34,7 @@ fn what_klamm_refuses_is_split_or_numbered_anew() {
 }
 
 /// The topic takes less at once than the producer sends: one record of it is too large by itself.
-async fn batches_split(broker: &impl Broker) {
+async fn batches_split(broker: &Instance) {
     for (codec, idempotence) in [("none", "true"), ("zstd", "true"), ("none", "false")] {
         let topic = format!("narrow-{codec}-{idempotence}");
         create_topic_with(broker, &topic, 1, &[("max.message.bytes", "1500")]).await;
@@ -84,7 +85,7 @@ fn value(index: usize) -> String {
 }
 
 /// Somebody else uses up the sequences that the producer was going to use.
-async fn lost_track(broker: &impl Broker) {
+async fn lost_track(broker: &Instance) {
     create_topic_with(broker, "stolen", 1, &[]).await;
     let producer = Producer::new(producer_config(broker, &[]));
     let send = async |value: &[u8]| {

@@ -1,14 +1,14 @@
 //! Our client beside a broker that is killed, comes back, and may have lost what it had written.
 
 use std::fs::File;
+use std::ops::DerefMut;
 use std::time::Duration;
 
 use client::{Consumer, Producer, ProducerRecord, TopicPartition};
+use e2e::instance::Instance;
 use e2e::{Kafka, Klamm};
 
-use crate::support::{
-    Broker, consumer_config, create_topic, on_runtime, producer_config, read_all,
-};
+use crate::support::{consumer_config, create_topic, on_runtime, producer_config, read_all};
 
 const RECORDS: usize = 2000;
 /// Kafka takes a broker back only when it has missed the one that was killed.
@@ -32,7 +32,10 @@ fn a_killed_klamm_loses_and_doubles_nothing_of_ours() {
     });
 }
 
-async fn produce_across_a_kill<B: Broker>(broker: B) -> B {
+async fn produce_across_a_kill<B>(broker: B) -> B
+where
+    B: DerefMut<Target = Instance> + Send + 'static,
+{
     create_topic(&broker, "killed", 1).await;
     let config = producer_config(&broker, &[("batch.size", "300"), ("linger.ms", "1")]);
     let producer = Producer::new(config);
@@ -97,7 +100,7 @@ fn records_that_cannot_be_delivered_in_time_fail_and_later_ones_follow() {
 
 /// What was read is gone, and other records have its offsets: they are shown, none left out. That
 /// takes a broker that leads in another epoch once it is back.
-async fn lose_the_tail(mut broker: impl Broker) {
+async fn lose_the_tail(mut broker: impl DerefMut<Target = Instance>) {
     create_topic(&broker, "lost", 1).await;
     write(&broker, "old").await;
     // the consumer sees no metadata between its first records and the restart
@@ -120,7 +123,7 @@ async fn lose_the_tail(mut broker: impl Broker) {
 }
 
 /// A hundred records, a batch each.
-async fn write(broker: &impl Broker, what: &str) {
+async fn write(broker: &Instance, what: &str) {
     let producer = Producer::new(producer_config(broker, &[("batch.size", "1")]));
     for i in 0..100 {
         let value = format!("{what} {i}");

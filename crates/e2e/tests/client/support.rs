@@ -1,7 +1,6 @@
 //! What the tests of our client have in common: settings, topics, and a proxy that cuts.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,65 +9,10 @@ use client::admin::{AlterOp, ConfigChange, ConfigResource, NewTopic, ResourceKin
 use client::{
     Admin, ClientConfig, Consumer, ConsumerConfig, ProducerConfig, Properties, TopicPartition,
 };
-use e2e::{Kafka, Klamm};
+use e2e::instance::Instance;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-
-/// Where our client is shown to work: Apache Kafka, and Klamm.
-pub trait Broker: Send + 'static {
-    fn bootstrap(&self) -> String;
-    fn port(&self) -> u16;
-    fn data(&self) -> PathBuf;
-    /// `kill -9`.
-    fn kill(&mut self);
-    /// Starts it again where it was.
-    fn restart(&mut self);
-}
-
-impl Broker for Kafka {
-    fn bootstrap(&self) -> String {
-        self.bootstrap()
-    }
-
-    fn port(&self) -> u16 {
-        self.port()
-    }
-
-    fn data(&self) -> PathBuf {
-        self.data()
-    }
-
-    fn kill(&mut self) {
-        self.server().kill();
-    }
-
-    fn restart(&mut self) {
-        self.restart();
-    }
-}
-
-impl Broker for Klamm {
-    fn bootstrap(&self) -> String {
-        self.bootstrap()
-    }
-
-    fn port(&self) -> u16 {
-        self.port()
-    }
-
-    fn data(&self) -> PathBuf {
-        self.data()
-    }
-
-    fn kill(&mut self) {
-        self.kill();
-    }
-
-    fn restart(&mut self) {
-        self.restart();
-    }
-}
 
 pub fn on_runtime(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -77,20 +21,20 @@ pub fn on_runtime(test: impl Future<Output = ()>) {
     });
 }
 
-fn properties(broker: &impl Broker, more: &[(&str, &str)]) -> Properties {
+fn properties(broker: &Instance, more: &[(&str, &str)]) -> Properties {
     let mut properties: Properties = more.iter().copied().collect();
     properties.set("bootstrap.servers", broker.bootstrap());
     properties
 }
 
-pub fn producer_config(broker: &impl Broker, more: &[(&str, &str)]) -> ProducerConfig {
+pub fn producer_config(broker: &Instance, more: &[(&str, &str)]) -> ProducerConfig {
     let (config, unknown) =
         ProducerConfig::from_properties(&properties(broker, more)).expect("valid");
     assert!(unknown.is_empty(), "{unknown:?}");
     config
 }
 
-pub fn consumer_config(broker: &impl Broker, more: &[(&str, &str)]) -> ConsumerConfig {
+pub fn consumer_config(broker: &Instance, more: &[(&str, &str)]) -> ConsumerConfig {
     let mut properties = properties(broker, more);
     properties.set_default("auto.offset.reset", "earliest");
     let (config, unknown) = ConsumerConfig::from_properties(&properties).expect("valid");
@@ -98,17 +42,17 @@ pub fn consumer_config(broker: &impl Broker, more: &[(&str, &str)]) -> ConsumerC
     config
 }
 
-pub fn admin(broker: &impl Broker) -> Admin {
+pub fn admin(broker: &Instance) -> Admin {
     let (config, _) = ClientConfig::from_properties(&properties(broker, &[])).expect("valid");
     Admin::new(config)
 }
 
-pub async fn create_topic(broker: &impl Broker, name: &str, partitions: i32) {
+pub async fn create_topic(broker: &Instance, name: &str, partitions: i32) {
     create_topic_with(broker, name, partitions, &[]).await;
 }
 
 pub async fn create_topic_with(
-    broker: &impl Broker,
+    broker: &Instance,
     name: &str,
     partitions: i32,
     configs: &[(&str, &str)],
@@ -125,7 +69,7 @@ pub async fn create_topic_with(
 }
 
 /// Keys and values of all partitions of a topic, from the beginning, `count` of them.
-pub async fn read_all(broker: &impl Broker, topic: &str, count: usize) -> Vec<(String, String)> {
+pub async fn read_all(broker: &Instance, topic: &str, count: usize) -> Vec<(String, String)> {
     let mut consumer = Consumer::new(consumer_config(broker, &[]));
     let partitions = consumer.partitions_of(topic).await.expect("the topic");
     consumer.assign(partitions).expect("by hand");
@@ -240,7 +184,7 @@ impl Proxy {
 }
 
 /// Creates, describes, grows, configures and deletes.
-pub async fn admin_round_trip(broker: &impl Broker) {
+pub async fn admin_round_trip(broker: &Instance) {
     let admin = admin(broker);
     create_topic(broker, "managed", 2).await;
     let described = admin.describe_topics(&["managed".to_owned()]).await.expect("answers");
