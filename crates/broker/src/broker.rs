@@ -226,6 +226,7 @@ fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -
             endpoints: brokers.into_iter().map(endpoint).collect(),
             rack: settings.config.value("broker.rack").as_str().map(str::to_owned),
             directories: storage.directories.iter().map(|directory| directory.id).collect(),
+            epoch_left_in: storage.epoch_left_in(),
             beats_often: heartbeat_ms.is_some_and(|ms| ms <= HEARTBEAT_MS_OFTEN),
         }),
         controller_endpoints: controllers.into_iter().map(endpoint).collect(),
@@ -342,7 +343,7 @@ impl Running {
             node.controller.stop();
             cleaner.stop();
             housekeeper.stop();
-            close_logs(&node.partitions);
+            close_logs(&node.partitions, node.controller.broker_epoch());
         };
         joined("closing", tokio::task::spawn_blocking(close).await);
     }

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{DirectoryId, NodeId, Uuid};
+use types::{BrokerEpoch, DirectoryId, NodeId, Uuid};
 
 /// Segment files that are open at a time, over all logs, if the process may have so many.
 const OPEN_FILES_MAX: u64 = 4096;
@@ -114,6 +114,13 @@ impl Storage {
             directories.push(Arc::new(LogDirectory::new(id, directory)?));
         }
         Ok(Self { cluster_id, directories, files })
+    }
+
+    /// The epoch of the run that left every directory in order: what it had is all there.
+    pub(crate) fn epoch_left_in(&self) -> Option<BrokerEpoch> {
+        let mut epochs = self.directories.iter().map(|directory| directory.epoch_left_in);
+        let first = epochs.next().flatten()?;
+        epochs.all(|epoch| epoch == Some(first)).then_some(first)
     }
 
     /// The id of the directory that holds the metadata log.

@@ -94,3 +94,32 @@ fn a_paused_broker_is_fenced_by_its_session_and_let_in_when_it_goes_on() {
     cluster.brokers[1].server().signal(Signal::CONT);
     cluster.await_fenced(0, ["2:false", "3:false", "4:false"]);
 }
+
+/// What the controller was told about the epoch before, at the last registration of a broker.
+fn previous_epoch(controller: &Node, broker: i32) -> i64 {
+    let log = controller.log();
+    let id = format!("broker={broker} ");
+    let registered = |line: &&str| line.contains("a broker has registered") && line.contains(&id);
+    let line = log.lines().rfind(registered).expect("it has registered");
+    let (_, rest) = line.split_once("previous=").expect("it says so");
+    rest.split_whitespace().next().expect("a number").parse().expect("a number")
+}
+
+#[test]
+fn a_broker_that_stopped_in_order_says_so_when_it_comes_back() {
+    let mut cluster = Cluster::klamm(LONG_SESSIONS, "");
+    assert_eq!(previous_epoch(&cluster.controller, 3), -1);
+    let mark = cluster.brokers[1].metadata().with_file_name(".kafka_cleanshutdown");
+    assert!(cluster.brokers[1].terminate().success());
+    let left = std::fs::read_to_string(&mark).expect("it has left its mark");
+    cluster.brokers[1].restart();
+    cluster.await_fenced(0, ["2:false", "3:false", "4:false"]);
+    let previous = previous_epoch(&cluster.controller, 3);
+    assert!(previous > 0);
+    assert_eq!(left, format!("{{\"version\":0,\"brokerEpoch\":{previous}}}"));
+    assert!(!mark.exists(), "a crash must not look like a stop");
+    cluster.brokers[1].kill();
+    cluster.brokers[1].restart();
+    cluster.await_fenced(1, ["2:false", "3:false", "4:false"]);
+    assert_eq!(previous_epoch(&cluster.controller, 3), -1);
+}

@@ -178,7 +178,7 @@ fn go_on(data: &Path, expected: usize, leaves_in_order: bool) -> usize {
         let ends = OffsetsByPartition::from([end]);
         log_dir.store_recovery_points(&ends).unwrap();
         log_dir.store_high_watermarks(&ends).unwrap();
-        log_dir.mark_clean().unwrap();
+        log_dir.mark_clean(None).unwrap();
     }
     appended
 }

@@ -88,7 +88,7 @@ fn stop(log_dir: LogDir<MemDisk>, logs: &mut [Log<MemDisk>], close: Close) -> Re
     let points: OffsetsByPartition = (0..).zip(logs.iter()).map(point).collect();
     assert!(logs.iter().all(|log| log.recovery_point() == log.end_offset()));
     log_dir.store_recovery_points(&points)?;
-    Ok(log_dir.mark_clean()?)
+    Ok(log_dir.mark_clean(None)?)
 }
 
 fn check_survivor(

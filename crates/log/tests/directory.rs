@@ -34,7 +34,7 @@ fn a_directory_in_order_is_not_read_again_and_the_mark_counts_once() {
     log.close(NOW).unwrap();
     log_dir.store_recovery_points(&offsets(5)).unwrap();
     log_dir.store_high_watermarks(&offsets(5)).unwrap();
-    log_dir.mark_clean().unwrap();
+    log_dir.mark_clean(None).unwrap();
     // the machine stops before anything is written after the next start
     let after = disk.survive(Survival::SyncedOnly);
     let log_dir = open(&after);
@@ -64,7 +64,7 @@ fn a_directory_with_an_unread_log_is_not_in_order() {
             log.close(NOW).unwrap();
         }
         let was_clean = log_dir.was_clean();
-        log_dir.mark_clean().unwrap();
+        log_dir.mark_clean(None).unwrap();
         was_clean
     };
     assert!(!reopen(&[1]));

@@ -11,6 +11,7 @@ use log::{Closing, LogError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use types::BrokerEpoch;
 
 /// Logs that are written at a time: creating files waits for the file system's journal.
 const CLOSERS: usize = 16;
@@ -20,8 +21,8 @@ const CLOSERS: usize = 16;
 const OWN_SYNCS_MAX: usize = 64;
 
 /// Closes every log, writes the checkpoints, and marks each directory clean unless one of its logs
-/// could not be closed.
-pub(crate) fn close_logs(partitions: &Partitions) {
+/// could not be closed. `epoch` is that of this broker's registration.
+pub(crate) fn close_logs(partitions: &Partitions, epoch: Option<BrokerEpoch>) {
     let all = partitions.all();
     for directory in partitions.directories() {
         let is_here = |partition: &&Arc<Partition>| Arc::ptr_eq(partition.directory(), directory);
@@ -36,7 +37,7 @@ pub(crate) fn close_logs(partitions: &Partitions) {
             tracing::error!(path = %directory.path.display(), %error, "cannot write checkpoints");
         }
         if are_closed && stored.is_ok() {
-            mark_clean(directory);
+            mark_clean(directory, epoch);
         }
     }
 }
@@ -108,8 +109,8 @@ fn in_parallel<T: Send>(
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn mark_clean(directory: &LogDirectory) {
-    if let Err(error) = directory.mark_clean() {
+fn mark_clean(directory: &LogDirectory, epoch: Option<BrokerEpoch>) {
+    if let Err(error) = directory.mark_clean(epoch) {
         tracing::error!(path = %directory.path.display(), %error, "cannot mark it clean");
     }
 }

@@ -41,6 +41,8 @@ pub struct BrokerMembership {
     pub rack: Option<String>,
     /// Ids of the log directories.
     pub directories: Vec<DirectoryId>,
+    /// The epoch of its last run, if that ended in order.
+    pub epoch_left_in: Option<BrokerEpoch>,
     /// Whether a controller may miss it soon.
     pub beats_often: bool,
 }
@@ -173,6 +175,7 @@ impl Membership {
                 .collect(),
             rack: broker.rack.clone().map(Into::into),
             log_dirs: broker.directories.clone(),
+            previous_broker_epoch: broker.epoch_left_in.map_or(-1, |epoch| epoch.0),
             ..BrokerRegistrationRequest::default()
         }
     }

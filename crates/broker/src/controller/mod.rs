@@ -10,6 +10,7 @@
 mod authority;
 mod bootstrap;
 pub mod checkpoint;
+mod chores;
 mod error;
 mod files;
 pub(crate) mod leader;
@@ -42,10 +43,12 @@ use types::{BrokerEpoch, DirectoryId, NodeId, Offset, TimestampMs};
 
 pub(crate) use authority::Authority;
 pub use bootstrap::write_bootstrap;
+pub use chores::ChoreIntervals;
 pub use error::ControllerError;
 pub use membership::{BrokerMembership, Membership};
 pub use metadata_log::{FOLDER, MetadataLogSettings};
 
+use chores::Chores;
 use leader::Observers;
 use metadata_log::MetadataLog;
 use state::State;
@@ -67,6 +70,8 @@ pub struct ControllerSettings {
     pub static_voters: Vec<NodeId>,
     /// `broker.session.timeout.ms`.
     pub sessions: SessionTimeouts,
+    /// What it does unasked.
+    pub chores: ChoreIntervals,
     /// What decisions fall back to.
     pub decide: decide::Settings,
     /// Segments and snapshots.
@@ -87,6 +92,7 @@ impl ControllerSettings {
             membership,
             static_voters: config.quorum.voters.iter().map(|voter| voter.id).collect(),
             sessions: session_timeouts(config),
+            chores: ChoreIntervals::from_config(config),
             decide: decide_settings(config),
             log: MetadataLogSettings::from_config(config),
         }
@@ -211,6 +217,7 @@ impl<D: Disk> Controller<D> {
             membership: settings.membership,
             epoch: broker_epoch,
             sessions,
+            chores: Chores::new(settings.chores, Instant::now()),
             started: Instant::now(),
             observers: Observers::default(),
             committed,

@@ -17,7 +17,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../metadata/tests/gol
 const LOG: &str = "00000000000000000000.log";
 const SNAPSHOT: &str = "00000000000000000000-0000000000.checkpoint";
 
-fn settings(log: MetadataLogSettings) -> ControllerSettings {
+pub(super) fn settings(log: MetadataLogSettings) -> ControllerSettings {
     let endpoint = |name, port| Endpoint::new(name, "localhost", port, 0);
     ControllerSettings {
         directory: PathBuf::from("data"),
@@ -30,6 +30,7 @@ fn settings(log: MetadataLogSettings) -> ControllerSettings {
                 endpoints: vec![endpoint("PLAINTEXT", 9092)],
                 rack: None,
                 directories: vec![Uuid([9; 16])],
+                epoch_left_in: None,
                 beats_often: true,
             }),
             controller_endpoints: vec![endpoint("CONTROLLER", 9093)],
@@ -37,6 +38,7 @@ fn settings(log: MetadataLogSettings) -> ControllerSettings {
         },
         static_voters: Vec::new(),
         sessions: SessionTimeouts { ms: 9_000, short_ms: 1_500 },
+        chores: ChoreIntervals::default(),
         decide: decide::Settings::default(),
         log,
     }

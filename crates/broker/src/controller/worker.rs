@@ -11,6 +11,7 @@ use metadata::{BrokerRun, Sessions};
 use tokio::sync::{mpsc, oneshot};
 use types::{BrokerEpoch, Offset, TimestampMs};
 
+use super::chores::Chores;
 use super::error::ControllerError;
 use super::leader::Observers;
 use super::membership::Membership;
@@ -94,6 +95,7 @@ pub(super) struct Worker<D: Disk> {
     pub epoch: Option<BrokerEpoch>,
     /// Brokers of other processes.
     pub sessions: Sessions,
+    pub chores: Chores,
     /// Origin of the sessions' clock.
     pub started: Instant,
     /// Who copies the metadata log.
@@ -118,7 +120,9 @@ impl<D: Disk> Worker<D> {
     async fn run(mut self) {
         let mut turn: Vec<Box<dyn Job<D>>> = Vec::new();
         loop {
-            let deadline = self.sessions.next_deadline().map(|due| self.at(due));
+            let session = self.sessions.next_deadline().map(|due| self.at(due));
+            let chore = self.chores.next_due().map(tokio::time::Instant::from);
+            let deadline = [session, chore].into_iter().flatten().min();
             tokio::select! {
                 job = self.jobs.recv() => match job {
                     Some(job) => turn.push(job),
@@ -133,6 +137,9 @@ impl<D: Disk> Worker<D> {
             // last, so that a heartbeat that waited is heard before its session ends
             if let Some(due) = self.sessions.next_deadline().filter(|due| *due <= self.instant()) {
                 turn.push(Box::new(FenceSilent { due }));
+            }
+            for chore in self.chores.take_due(Instant::now()) {
+                turn.push(Box::new(chore));
             }
             self.turn(&mut turn);
         }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
-use types::{DirectoryId, Offset, Partition, TimestampMs, TopicId, Uuid};
+use types::{BrokerEpoch, DirectoryId, Offset, Partition, TimestampMs, TopicId, Uuid};
 
 /// A log on the machine's file system.
 pub(crate) type PartitionLog = Log<RealDisk>;
@@ -19,6 +19,8 @@ pub(crate) struct LogDirectory {
     pub id: DirectoryId,
     pub path: PathBuf,
     pub pool: BlockingPool,
+    /// In which epoch this broker left it in order the last time, if it did.
+    pub epoch_left_in: Option<BrokerEpoch>,
     /// `None` once it was marked clean and its lock given up.
     files: RwLock<Option<LogDir<RealDisk>>>,
     /// Which partitions had a folder at the start.
@@ -56,9 +58,10 @@ impl LogDirectory {
             }
         }
         let path = files.path().to_owned();
+        let epoch_left_in = files.epoch_left_in();
         let files = RwLock::new(Some(files));
         let (pool, aside) = (BlockingPool::default(), Mutex::new(aside));
-        Ok(Self { id, path, pool, files, found, aside })
+        Ok(Self { id, path, pool, epoch_left_in, files, found, aside })
     }
 
     /// Whether the directory had the partition's folder when the broker started.
@@ -175,9 +178,9 @@ impl LogDirectory {
     }
 
     /// Marks the directory as left in order and gives it up.
-    pub(crate) fn mark_clean(&self) -> Result<(), StorageError> {
+    pub(crate) fn mark_clean(&self, epoch: Option<BrokerEpoch>) -> Result<(), StorageError> {
         let files = self.files.write().unwrap_or_else(PoisonError::into_inner).take();
-        files.map_or(Ok(()), LogDir::mark_clean)
+        files.map_or(Ok(()), |files| files.mark_clean(epoch))
     }
 
     /// Bytes of a partition's segments, by its files; 0 where it has none.

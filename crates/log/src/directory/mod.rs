@@ -6,6 +6,7 @@
 //! counts as left in disorder from its opening until [`LogDir::mark_clean`].
 
 mod checkpoints;
+mod clean_mark;
 mod meta;
 mod relocate;
 
@@ -14,12 +15,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use types::{Offset, Partition, TimestampMs, TopicId, Uuid};
+use types::{BrokerEpoch, Offset, Partition, TimestampMs, TopicId, Uuid};
 
 pub use meta::MetaProperties;
 pub use relocate::Relocated;
 
 use checkpoints::{Checkpoint, Key};
+use clean_mark::CleanMark;
 
 use crate::checkpoint::{OffsetsByPartition, parse_partition_metadata, partition_metadata_text};
 use crate::config::LogConfig;
@@ -28,8 +30,8 @@ use crate::error::{Attempt as _, LogError, StorageError};
 use crate::file_cache::FileCache;
 use crate::log::{Log, Opening};
 use crate::names::{
-    CLEAN_SHUTDOWN, CLEANER_OFFSETS, FolderName, FolderState, HIGH_WATERMARKS, LOCK,
-    LOG_START_OFFSETS, META_PROPERTIES, PARTITION_METADATA, RECOVERY_POINTS,
+    CLEANER_OFFSETS, FolderName, FolderState, HIGH_WATERMARKS, LOCK, LOG_START_OFFSETS,
+    META_PROPERTIES, PARTITION_METADATA, RECOVERY_POINTS,
 };
 
 /// A line for each of a million partitions with names of full length fits; more is no checkpoint.
@@ -46,7 +48,7 @@ pub struct LogDir<D: Disk> {
     files: FileCache<D::File>,
     path: PathBuf,
     lock: D::Lock,
-    was_clean: bool,
+    clean_mark: Option<CleanMark>,
     kept: Mutex<Kept>,
 }
 
@@ -90,7 +92,7 @@ impl<D: Disk> LogDir<D> {
     pub fn open(disk: D, files: FileCache<D::File>, path: PathBuf) -> Result<Self, StorageError> {
         let lock_path = path.join(LOCK);
         let lock = disk.lock(&lock_path).attempt("lock", &lock_path)?;
-        let was_clean = take_clean_mark(&disk, &path)?;
+        let clean_mark = CleanMark::take(&disk, &path)?;
         let kept = Kept {
             recovery_points: Checkpoint::load(&disk, path.join(RECOVERY_POINTS))?,
             start_offsets: Checkpoint::load(&disk, path.join(LOG_START_OFFSETS))?,
@@ -98,7 +100,7 @@ impl<D: Disk> LogDir<D> {
             cleaned: Checkpoint::load(&disk, path.join(CLEANER_OFFSETS))?,
             touched: BTreeSet::new(),
         };
-        Ok(Self { disk, files, path, lock, was_clean, kept: Mutex::new(kept) })
+        Ok(Self { disk, files, path, lock, clean_mark, kept: Mutex::new(kept) })
     }
 
     /// The directory's path.
@@ -113,7 +115,12 @@ impl<D: Disk> LogDir<D> {
 
     /// Whether the last owner left it in order.
     pub const fn was_clean(&self) -> bool {
-        self.was_clean
+        self.clean_mark.is_some()
+    }
+
+    /// Under which epoch the last owner's broker was registered, if that left it in order.
+    pub fn epoch_left_in(&self) -> Option<BrokerEpoch> {
+        self.clean_mark.and_then(|mark| mark.epoch)
     }
 
     /// The high watermarks that were stored last.
@@ -155,7 +162,7 @@ impl<D: Disk> LogDir<D> {
         let opening = Opening {
             start_offset: kept.start_offsets.get(&key).unwrap_or(Offset::ZERO),
             recovery_point: kept.recovery_points.get(&key).unwrap_or(Offset::ZERO),
-            is_clean: self.was_clean && !kept.touched.contains(&key),
+            is_clean: self.was_clean() && !kept.touched.contains(&key),
             now,
         };
         kept.touched.insert(key);
@@ -332,16 +339,13 @@ impl<D: Disk> LogDir<D> {
 
     /// Marks the directory as left in order: every log that was opened is closed, the checkpoints
     /// are written. There is no mark while a log that a crash has left was not opened since: it
-    /// would count as whole unread.
+    /// would count as whole unread. `epoch` is that of the broker that leaves.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn mark_clean(self) -> Result<(), StorageError> {
-        if self.was_clean || self.are_all_touched()? {
-            let path = self.path.join(CLEAN_SHUTDOWN);
-            // the layout of Kafka 4; -1: no epoch that the next start could compare
-            let text = br#"{"version":0,"brokerEpoch":-1}"#;
-            replace_whole(&self.disk, &path, text, Durability::Synced).attempt("write", &path)?;
+    pub fn mark_clean(self, epoch: Option<BrokerEpoch>) -> Result<(), StorageError> {
+        if self.was_clean() || self.are_all_touched()? {
+            CleanMark { epoch }.write(&self.disk, &self.path)?;
         }
         drop(self.lock);
         Ok(())
@@ -371,19 +375,6 @@ impl<D: Disk> LogDir<D> {
 
     fn log_path(&self, topic: &str, partition: Partition) -> PathBuf {
         self.path.join(FolderName::live(topic, partition))
-    }
-}
-
-fn take_clean_mark<D: Disk>(disk: &D, path: &Path) -> Result<bool, StorageError> {
-    let mark = path.join(CLEAN_SHUTDOWN);
-    match disk.remove_file(&mark) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        outcome => {
-            outcome.attempt("remove", &mark)?;
-            // were the mark to come back after a crash, torn logs would be taken for whole ones
-            disk.sync_dir(path).attempt("sync", path)?;
-            Ok(true)
-        }
     }
 }
 

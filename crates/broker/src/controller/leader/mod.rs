@@ -6,6 +6,8 @@ mod fetch;
 mod observers;
 mod quorum;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use fetch::{LogAnswer, LogFetch, LogFound};
 pub(crate) use observers::ReplicaKey;

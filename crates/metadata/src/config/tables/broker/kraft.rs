@@ -91,26 +91,20 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         "Time in milliseconds in which the broker must register with the controller after it \
          starts.",
     ),
-    long("leader.imbalance.check.interval.seconds").or("300").at_least(1).high().unsupported().doc(
+    long("leader.imbalance.check.interval.seconds").or("300").at_least(1).high().doc(
         "Seconds between two checks whether leadership should return to the preferred \
          replicas.",
     ),
     boolean("auto.leader.rebalance.enable")
         .or("true")
         .high()
-        .unsupported()
         .doc("Whether leadership returns to preferred replicas by itself."),
     boolean("unclean.leader.election.enable").or("false").high().cluster_wide().doc(
         "Whether a replica that may lack acknowledged records can lead when no other is left, \
          where a topic does not say.",
     ),
-    long("unclean.leader.election.interval.ms")
-        .or("300000")
-        .at_least(1)
-        .internal()
-        .unsupported()
-        .doc(
-            "Time in milliseconds between two searches for partitions that need an unclean \
+    long("unclean.leader.election.interval.ms").or("300000").at_least(1).internal().doc(
+        "Time in milliseconds between two searches for partitions that need an unclean \
              election.",
-        ),
+    ),
 ];
