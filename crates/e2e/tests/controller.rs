@@ -7,6 +7,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "SEED replays one history")]
 
+#[path = "controller/cluster_wide.rs"]
+mod cluster_wide;
+
 use std::collections::BTreeSet;
 
 use e2e::Kafka;
@@ -301,7 +304,10 @@ impl Beside {
                 self.register(broker);
             }
             46..72 => self.alter_partition(),
-            72..82 => self.reassign(),
+            72..82 => {
+                self.reassign();
+                self.list_reassignments();
+            }
             82..88 => self.assign_directory(),
             88..94 => self.elect(),
             94..96 => self.unregister(),
