@@ -13,9 +13,14 @@ mod dump_log;
 mod e2e_latency;
 mod features;
 mod get_offsets;
+mod leader_election;
 mod log_dirs;
+mod metadata_quorum;
+mod metadata_shell;
 mod produce;
 mod producer_perf;
+mod reassign;
+mod replica_verification;
 mod storage;
 mod support;
 mod topics;
@@ -143,6 +148,36 @@ const TOOLS: &[Tool] = &[
         kafka_name: "kafka-cluster",
         about: "Show the cluster's id and endpoints",
         run: cluster::run,
+    },
+    Tool {
+        name: "quorum",
+        kafka_name: "kafka-metadata-quorum",
+        about: "Show the quorum of controllers; add and remove voters",
+        run: metadata_quorum::run,
+    },
+    Tool {
+        name: "reassign",
+        kafka_name: "kafka-reassign-partitions",
+        about: "Move partitions between brokers and directories",
+        run: reassign::run,
+    },
+    Tool {
+        name: "elect",
+        kafka_name: "kafka-leader-election",
+        about: "Elect leaders of partitions",
+        run: leader_election::run,
+    },
+    Tool {
+        name: "kafka-replica-verification",
+        kafka_name: "kafka-replica-verification",
+        about: "Compare the replicas of partitions",
+        run: replica_verification::run,
+    },
+    Tool {
+        name: "metadata-shell",
+        kafka_name: "kafka-metadata-shell",
+        about: "Look around in a metadata log or snapshot",
+        run: metadata_shell::run,
     },
     Tool {
         name: "features",

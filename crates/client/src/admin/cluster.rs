@@ -1,6 +1,5 @@
 //! The cluster itself: brokers, features, elections.
 
-use types::ErrorCode;
 use wire::Str;
 use wire::describe_cluster_request::DescribeClusterRequest;
 use wire::describe_cluster_response::DescribeClusterResponse;
@@ -11,8 +10,10 @@ use wire::unregister_broker_response::UnregisterBrokerResponse;
 use wire::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
 use wire::update_features_response::UpdateFeaturesResponse;
 
-use super::{Admin, verdict};
+use super::{Admin, Peers, verdict};
+use crate::cluster::ANY_VERSION;
 use crate::consumer::offsets::group_by_topic;
+use crate::net::Answer;
 use crate::{Error, Node, Result, TopicPartition};
 
 /// A broker, alive or fenced.
@@ -47,35 +48,13 @@ pub struct FeatureUpdate {
 }
 
 impl Admin {
-    /// Brokers and cluster id; fenced brokers too if asked for and known.
+    /// Brokers (or controllers, for a client of those) and cluster id; fenced brokers too if asked
+    /// for and known.
     pub async fn describe_cluster(&self, include_fenced: bool) -> Result<ClusterDescription> {
-        let request = DescribeClusterRequest {
-            endpoint_type: 1,
-            include_fenced_brokers: include_fenced,
-            ..Default::default()
-        };
-        let answer = self.call(&request).await?;
-        let response: DescribeClusterResponse<'_> = answer.decode()?;
-        verdict(response.error_code, response.error_message.as_deref())?;
-        let mut brokers: Vec<_> = response
-            .brokers
-            .iter()
-            .map(|broker| Broker {
-                node: Node {
-                    id: broker.broker_id,
-                    host: broker.host.to_string(),
-                    port: broker.port,
-                    rack: broker.rack.as_deref().map(str::to_owned),
-                },
-                is_fenced: broker.is_fenced,
-            })
-            .collect();
-        brokers.sort_by_key(|broker| broker.node.id);
-        Ok(ClusterDescription {
-            cluster_id: response.cluster_id.to_string(),
-            controller: Some(response.controller_id).filter(|id| *id >= 0),
-            brokers,
-        })
+        let request = description_request(self.peers, include_fenced);
+        // each peer has the whole answer
+        let ask = async || self.cluster.call_any(&request, ANY_VERSION).await;
+        read_description(&self.retry(ask).await?)
     }
 
     /// Takes a dead broker out of the cluster's registry.
@@ -111,7 +90,8 @@ impl Admin {
         refused.map_or(Ok(()), |r| verdict(r.error_code, r.error_message.as_deref()))
     }
 
-    /// Elects leaders (of all partitions with `None`); the verdict on each partition.
+    /// Elects leaders (of all partitions with `None`); the verdict on each partition, which is
+    /// `ELECTION_NOT_NEEDED` where the right one leads already.
     pub async fn elect_leaders(
         &self,
         unclean: bool,
@@ -136,11 +116,43 @@ impl Admin {
         let verdicts = response.replica_election_results.iter().flat_map(|topic| {
             topic.partition_result.iter().map(|p| {
                 let key = TopicPartition::new(&*topic.topic, p.partition_id);
-                let not_needed = p.error_code == ErrorCode::ElectionNotNeeded.code();
-                let code = if not_needed { 0 } else { p.error_code };
-                (key, verdict(code, p.error_message.as_deref()))
+                (key, verdict(p.error_code, p.error_message.as_deref()))
             })
         });
         Ok(verdicts.collect())
     }
+}
+
+/// Fenced brokers can be asked for since version 2, where there are brokers at all.
+pub(super) fn description_request(peers: Peers, include_fenced: bool) -> DescribeClusterRequest {
+    let endpoint_type = match peers {
+        Peers::Brokers => 1,
+        Peers::Controllers => 2,
+    };
+    DescribeClusterRequest {
+        endpoint_type,
+        include_fenced_brokers: include_fenced,
+        ..Default::default()
+    }
+}
+
+pub(super) fn read_description(answer: &Answer) -> Result<ClusterDescription> {
+    let response: DescribeClusterResponse<'_> = answer.decode()?;
+    verdict(response.error_code, response.error_message.as_deref())?;
+    let nodes = response.brokers.iter().map(|broker| Broker {
+        node: Node {
+            id: broker.broker_id,
+            host: broker.host.to_string(),
+            port: broker.port,
+            rack: broker.rack.as_deref().map(str::to_owned),
+        },
+        is_fenced: broker.is_fenced,
+    });
+    let mut brokers: Vec<_> = nodes.collect();
+    brokers.sort_by_key(|broker| broker.node.id);
+    Ok(ClusterDescription {
+        cluster_id: response.cluster_id.to_string(),
+        controller: Some(response.controller_id).filter(|id| *id >= 0),
+        brokers,
+    })
 }

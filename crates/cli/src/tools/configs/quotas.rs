@@ -3,6 +3,7 @@
 use client::Admin;
 use client::admin::{QuotaEntity, QuotaName, Quotas};
 
+use super::super::support::java_double::java_double;
 use super::super::support::options::Parsed;
 use super::super::support::{Done, ToolError};
 use super::scram;
@@ -192,29 +193,4 @@ fn shown(entity: &QuotaEntity) -> String {
 fn values(quotas: &Quotas) -> String {
     let pairs = quotas.iter().map(|(key, value)| format!("{key}={}", java_double(*value)));
     pairs.collect::<Vec<_>>().join(", ")
-}
-
-/// As `Double.toString`: `1024.0`, `1.0E7`, `1.5E-4`.
-fn java_double(value: f64) -> String {
-    let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-3..1e7).contains(&magnitude) {
-        return format!("{value:?}");
-    }
-    let text = format!("{value:E}");
-    match text.split_once('E') {
-        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
-        Some(_) | None => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn doubles_are_printed_as_in_java() {
-        let doubles = [1024.0, 0.5, 1e7, 1.5e-4, 12_345_678.9];
-        let texts = ["1024.0", "0.5", "1.0E7", "1.5E-4", "1.23456789E7"];
-        assert_eq!(doubles.map(java_double), texts);
-    }
 }

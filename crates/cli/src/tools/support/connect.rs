@@ -55,12 +55,39 @@ pub fn admin(options: &Parsed) -> Result<Admin, ToolError> {
     admin_with(&properties)
 }
 
+/// An admin client of the brokers that `--bootstrap-server` names, or of the controllers that
+/// `--bootstrap-controller` does.
+pub fn admin_of_either(options: &Parsed, properties: Properties) -> Result<Admin, ToolError> {
+    let mut properties = properties;
+    let (servers, new): (_, fn(ClientConfig) -> Admin) =
+        match (options.get("bootstrap-server"), options.get("bootstrap-controller")) {
+            (Some(_), Some(_)) => {
+                let what = "argument --bootstrap-controller: not allowed with argument \
+                            --bootstrap-server";
+                return Err(ToolError::Usage(what.to_owned()));
+            }
+            (Some(servers), None) => (servers, Admin::new),
+            (None, Some(servers)) => (servers, Admin::of_controllers),
+            (None, None) => {
+                let what = "one of the arguments --bootstrap-server --bootstrap-controller is \
+                            required";
+                return Err(ToolError::Usage(what.to_owned()));
+            }
+        };
+    properties.set("bootstrap.servers", servers);
+    admin_config(&properties).map(new)
+}
+
 /// An admin client with these settings.
 pub fn admin_with(properties: &Properties) -> Result<Admin, ToolError> {
+    admin_config(properties).map(Admin::new)
+}
+
+fn admin_config(properties: &Properties) -> Result<ClientConfig, ToolError> {
     let (config, unknown) = ClientConfig::from_properties(properties).map_err(refused)?;
     warn(&unknown);
     resolve(&config.bootstrap_servers)?;
-    Ok(Admin::new(config))
+    Ok(config)
 }
 
 /// A producer's settings.

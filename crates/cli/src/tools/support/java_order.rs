@@ -1,5 +1,6 @@
 //! The order in which Java's hash maps give their entries: that of what Kafka's tools list from one.
 
+use client::TopicPartition;
 use types::java_hash::string_hash_code;
 
 /// Java's capacity of a map that is made without one.
@@ -7,22 +8,36 @@ const CAPACITY: usize = 16;
 
 /// As a map made without a capacity gives them.
 pub fn sort<T>(entries: &mut [T], name: impl Fn(&T) -> &str) {
-    sort_from(CAPACITY, entries, name);
+    sort_from(CAPACITY, entries, |entry| string_hash_code(name(entry)));
+}
+
+/// Numbers as a set made without a capacity gives them.
+pub fn sort_numbers(numbers: &mut [i32]) {
+    sort_from(CAPACITY, numbers, |number| *number);
+}
+
+/// Partitions as a map made without a capacity gives them.
+pub fn sort_partitions(partitions: &mut [TopicPartition]) {
+    sort_from(CAPACITY, partitions, |partition| {
+        let of_partition = partition.partition.wrapping_add(31).wrapping_mul(31);
+        of_partition.wrapping_add(string_hash_code(&partition.topic))
+    });
 }
 
 /// As a map made with a capacity for just these gives them.
 pub fn sort_sized<T>(entries: &mut [T], name: impl Fn(&T) -> &str) {
-    sort_from(entries.len().next_power_of_two(), entries, name);
+    let capacity = entries.len().next_power_of_two();
+    sort_from(capacity, entries, |entry| string_hash_code(name(entry)));
 }
 
 /// By bucket; in a bucket, the order is kept. A map doubles when it is filled by three quarters.
-fn sort_from<T>(mut capacity: usize, entries: &mut [T], name: impl Fn(&T) -> &str) {
+fn sort_from<T>(mut capacity: usize, entries: &mut [T], hash: impl Fn(&T) -> i32) {
     while entries.len() * 4 > capacity * 3 {
         capacity *= 2;
     }
     let mask = u32::try_from(capacity - 1).unwrap_or(u32::MAX);
     entries.sort_by_key(|entry| {
-        let hash = string_hash_code(name(entry)).cast_unsigned();
+        let hash = hash(entry).cast_unsigned();
         (hash ^ (hash >> 16)) & mask
     });
 }

@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod feature_levels;
 pub mod internal_records;
+pub mod java_double;
 pub mod java_order;
 pub mod json_object;
 pub mod lines;

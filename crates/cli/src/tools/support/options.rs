@@ -29,6 +29,8 @@ struct Opt {
 pub struct Spec {
     about: &'static str,
     options: Vec<Opt>,
+    /// Letters that stand for options.
+    letters: Vec<(&'static str, &'static str)>,
     help: Help,
 }
 
@@ -53,7 +55,8 @@ pub struct Parsed {
 impl Spec {
     /// No options but `--help` and `--version`.
     pub fn new(about: &'static str) -> Self {
-        let spec = Self { about, options: Vec::new(), help: Help::Complaint };
+        let (options, letters) = (Vec::new(), Vec::new());
+        let spec = Self { about, options, letters, help: Help::Complaint };
         spec.flag("help", "Print usage information.").flag("version", "Display the version.")
     }
 
@@ -77,6 +80,12 @@ impl Spec {
     /// An option that may have a value.
     pub fn maybe(self, name: &'static str, value: &'static str, help: &'static str) -> Self {
         self.with(name, Takes::MaybeValue, value, help)
+    }
+
+    /// `-c` for `--command-config`.
+    pub fn letter(mut self, letter: &'static str, option: &'static str) -> Self {
+        self.letters.push((letter, option));
+        self
     }
 
     /// The options that every tool has that talks to a cluster.
@@ -138,6 +147,8 @@ impl Spec {
     }
 
     fn find(&self, name: &str) -> Result<&Opt, String> {
+        let of_letter = self.letters.iter().find(|(letter, _)| *letter == name);
+        let name = of_letter.map_or(name, |(_, option)| option);
         if let Some(exact) = self.options.iter().find(|option| option.name == name) {
             return Ok(exact);
         }
@@ -195,6 +206,11 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 impl Parsed {
+    /// The options that are there, by name.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.values.keys().copied()
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
@@ -253,6 +269,7 @@ mod tests {
             .value("topic", "t", "x")
             .value("topic-id", "i", "x")
             .maybe("state", "s", "x")
+            .letter("t", "topic")
     }
 
     fn parse(line: &str) -> Result<Parsed, String> {
@@ -267,6 +284,7 @@ mod tests {
         assert_eq!((parsed.has("state"), parsed.get("state")), (true, None));
         assert_eq!(parsed.rest, ["file"]);
         assert_eq!(parse("--state Stable").expect("valid").get("state"), Some("Stable"));
+        assert_eq!(parse("-t a").expect("valid").get("topic"), Some("a"));
         assert_eq!(parse("--topic -1").expect("valid").get("topic"), Some("-1"));
     }
 

@@ -14,6 +14,16 @@ impl Table {
         self.0.push(cells.into_iter().map(Into::into).collect());
     }
 
+    /// One string a line; each cell is followed by a tabulator.
+    pub fn tabbed(&self) -> Vec<String> {
+        let widths = self.widths();
+        let line = |cells: &Vec<String>| {
+            let cells = cells.iter().zip(&widths);
+            cells.map(|(cell, width)| format!("{cell:width$}\t")).collect::<String>()
+        };
+        self.0.iter().map(line).collect()
+    }
+
     /// The widest cell of each column.
     fn widths(&self) -> Vec<usize> {
         let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
@@ -56,5 +66,6 @@ mod tests {
         let lines = table.lines(&[0, 8], true);
         assert_eq!(lines, ["GROUP        TOPIC    ", "a-long-group t        "]);
         assert_eq!(table.lines(&[], false)[1], "a-long-group t    ");
+        assert_eq!(table.tabbed()[1], "a-long-group\tt    \t");
     }
 }

@@ -7,12 +7,32 @@ pub fn local_time() -> String {
     format_time(now_ms())
 }
 
+/// Now, as `yyyy-MM-dd HH:mm:ss,SSS` in UTC.
+pub fn log_time() -> String {
+    let (date, time, rest) = parts(now_ms());
+    format!("{date} {time},{rest:03}")
+}
+
+/// `yyyy-MM-ddTHH:mm:ss.SSSZ`; zeros at the end of the fraction are left out.
+pub fn iso_time(millis: i64) -> String {
+    let (date, time, rest) = parts(millis);
+    let fraction = format!(".{rest:03}");
+    format!("{date}T{time}{}Z", fraction.trim_end_matches('0').trim_end_matches('.'))
+}
+
 fn format_time(millis: i64) -> String {
+    let (date, time, rest) = parts(millis);
+    format!("{date} {time}:{rest:03}")
+}
+
+/// Date, time of day, and what is left in milliseconds.
+fn parts(millis: i64) -> (String, String, i64) {
     let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
     let (year, month, day) = date(days);
     let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
     let (seconds, rest) = (of_day / 1000 % 60, of_day % 1000);
-    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}:{rest:03}")
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    (date, format!("{hours:02}:{minutes:02}:{seconds:02}"), rest)
 }
 
 /// The date of a day counted from 1970-01-01, in years that begin in March.
@@ -41,5 +61,8 @@ mod tests {
         ] {
             assert_eq!(format_time(millis), text);
         }
+        assert_eq!(iso_time(-1), "1969-12-31T23:59:59.999Z");
+        assert_eq!(iso_time(951_782_400_280), "2000-02-29T00:00:00.28Z");
+        assert_eq!(iso_time(0), "1970-01-01T00:00:00Z");
     }
 }
