@@ -1,7 +1,7 @@
 //! `klamm server`: reads the configuration, runs the server until a signal stops it.
 
 mod arguments;
-mod data_directory;
+pub mod data_directory;
 mod logging;
 
 use std::io;

@@ -36,9 +36,10 @@ pub fn run(args: &[String]) -> ExitCode {
         if !ACTIONS.contains(&action) {
             return Err(ToolError::Usage(format!("invalid choice: '{action}'")));
         }
-        let servers = options.get("bootstrap-server").or(options.get("bootstrap-controller"));
-        let missing = || ToolError::Usage("You must specify --bootstrap-server".to_owned());
-        let servers = servers.ok_or_else(missing)?;
+        let has_server = ["bootstrap-server", "bootstrap-controller"].map(|name| options.has(name));
+        if has_server == [false, false] {
+            return Err(ToolError::Usage("You must specify --bootstrap-server".to_owned()));
+        }
         match action {
             "version-mapping" => {
                 let release = options.get("release-version");
@@ -51,9 +52,8 @@ pub fn run(args: &[String]) -> ExitCode {
             }
             _ => {}
         }
-        let mut properties = connect::properties(options, &["command-config"], &[])?;
-        properties.set("bootstrap.servers", servers);
-        let admin = connect::admin_with(&properties)?;
+        let properties = connect::properties(options, &["command-config"], &[])?;
+        let admin = connect::admin_of_either(options, properties)?;
         block_on(async {
             match action {
                 "describe" => describe(&admin, options).await,

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use types::{ErrorCode, TopicId};
-use wire::Records;
 use wire::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ReplicaState};
 use wire::fetch_response::FetchResponse;
+use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use wire::list_offsets_response::ListOffsetsResponse;
+use wire::{Records, Str};
 
 use super::Admin;
 use crate::cluster::ANY_VERSION;
+use crate::consumer::LATEST_TIMESTAMP;
+use crate::consumer::offsets::{PerPartition, group_by_topic};
 use crate::net::Lane;
-use crate::{Error, Result};
+use crate::{Error, Result, TopicPartition};
 
 /// The replica id by which a broker knows a client that may read from followers, and past the high
 /// watermark.
@@ -109,6 +113,45 @@ impl Admin {
             })
         });
         Ok(contents.collect())
+    }
+}
+
+impl Admin {
+    /// Where the logs of partitions end on one broker, whether it leads them or follows.
+    pub async fn log_ends_on(
+        &self,
+        node: i32,
+        partitions: &[TopicPartition],
+    ) -> Result<PerPartition<i64>> {
+        let by_topic = group_by_topic(partitions);
+        let topics = by_topic.iter().map(|(name, numbers)| ListOffsetsTopic {
+            name: Str::Borrowed(name),
+            partitions: numbers
+                .iter()
+                .map(|number| ListOffsetsPartition {
+                    partition_index: *number,
+                    current_leader_epoch: -1,
+                    timestamp: LATEST_TIMESTAMP,
+                })
+                .collect(),
+        });
+        let request = ListOffsetsRequest {
+            replica_id: DEBUGGING_CONSUMER,
+            topics: topics.collect(),
+            timeout_ms: self.timeout_ms(),
+            ..Default::default()
+        };
+        self.know_nodes().await?;
+        let lane = Lane::Control;
+        let answer = self.cluster.call_node(node, lane, &request, ANY_VERSION).await?;
+        let response: ListOffsetsResponse<'_> = answer.decode()?;
+        let ends = response.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(|p| {
+                let key = TopicPartition::new(&*topic.name, p.partition_index);
+                (key, Error::check(p.error_code).map(|()| p.offset))
+            })
+        });
+        Ok(ends.collect())
     }
 }
 
