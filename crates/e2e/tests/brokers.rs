@@ -1,6 +1,7 @@
 //! Brokers of one cluster come and go: killed, paused, stopped in order, started again.
 
-use e2e::process::output;
+use e2e::java::{Release, class};
+use e2e::process::{output, succeed};
 use e2e::{Node, Product, klamm, wait};
 use rustix::process::Signal;
 
@@ -55,6 +56,20 @@ impl Cluster {
             (self.fenced(index) == expected).then_some(())
         });
     }
+}
+
+/// One of Java's tools, of the release before, against the cluster. `None` where there is no Java.
+fn java(main: &str, bootstrap: &str, words: &[&str]) -> Option<String> {
+    let mut command = class(Release::Tools, &format!("org.apache.kafka.tools.{main}"))?;
+    command.args(["--bootstrap-server", bootstrap]).args(words);
+    Some(succeed(&mut command, b""))
+}
+
+/// Our own tool, which is there sooner.
+fn topics_of(bootstrap: &str, words: &[&str]) -> String {
+    let mut command = klamm::tool("kafka-topics");
+    let result = output(command.args(["--bootstrap-server", bootstrap]).args(words), b"");
+    String::from_utf8_lossy(&result.stdout).into_owned()
 }
 
 /// `2 127.0.0.1 9092 null unfenced broker` becomes `2:false`.
@@ -122,4 +137,85 @@ fn a_broker_that_stopped_in_order_says_so_when_it_comes_back() {
     cluster.brokers[1].restart();
     cluster.await_fenced(1, ["2:false", "3:false", "4:false"]);
     assert_eq!(previous_epoch(&cluster.controller, 3), -1);
+}
+
+#[test]
+fn a_broker_that_is_told_to_stop_ends_when_all_others_know_who_leads() {
+    let mut cluster = Cluster::klamm(LONG_SESSIONS, "");
+    let other = cluster.brokers[1].address();
+    let words = ["--create", "--topic", "t", "--replica-assignment", "2:3,3:2"];
+    topics_of(&other, &words);
+    let describe = |topic: &str| topics_of(&other, &["--describe", "--topic", topic]);
+    await_rows(describe, "t", &["0 2 2,3 2,3", "1 3 3,2 2,3"]);
+    assert!(cluster.brokers[0].terminate().success());
+    assert_eq!(rows(&describe("t"), "t"), ["0 3 2,3 3", "1 3 3,2 3"], "without a wait");
+    assert_eq!(cluster.fenced(2), ["2:true", "3:false", "4:false"]);
+}
+
+/// Apache's brokers copy partitions from each other, and a Klamm controller says who leads, who is
+/// in sync and what moves, to tools of another release.
+#[test]
+fn apache_brokers_replicate_and_javas_tools_move_and_elect_under_a_klamm_controller() {
+    let brokers = [Product::Kafka, Product::Kafka, Product::Klamm];
+    let quiet = format!("{LONG_SESSIONS}auto.leader.rebalance.enable=false\n");
+    let Some(mut cluster) = Cluster::start((Product::Klamm, &quiet), brokers, "") else { return };
+    let seed = cluster.brokers[2].address();
+    let topics = |words: &[&str]| java("TopicCommand", &seed, words).expect("Java is here");
+    topics(&["--create", "--topic", "both", "--replica-assignment", "2:3,3:2"]);
+    topics(&["--create", "--topic", "moves", "--replica-assignment", "2"]);
+    let partitions = |topic: &str| topics_of(&seed, &["--describe", "--topic", topic]);
+    await_rows(partitions, "both", &["0 2 2,3 2,3", "1 3 3,2 2,3"]);
+    cluster.brokers[1].kill();
+    await_rows(partitions, "both", &["0 2 2,3 2", "1 2 3,2 2"]);
+    let under = topics(&["--describe", "--under-replicated-partitions"]);
+    assert_eq!(rows(&under, "both").len(), 2, "{under}");
+    assert_eq!(topics(&["--describe", "--unavailable-partitions"]).trim(), "");
+    cluster.brokers[1].restart();
+    await_rows(partitions, "both", &["0 2 2,3 2,3", "1 2 3,2 2,3"]);
+    let words = ["--election-type", "preferred", "--all-topic-partitions"];
+    let elected = java("LeaderElectionCommand", &seed, &words).expect("Java is here");
+    assert!(elected.contains("Successfully completed leader election (PREFERRED)"), "{elected}");
+    await_rows(partitions, "both", &["0 2 2,3 2,3", "1 3 3,2 2,3"]);
+    let plan = cluster.controller.metadata().with_file_name("plan.json");
+    let moved = r#"{"version":1,"partitions":[{"topic":"moves","partition":0,"replicas":[3]}]}"#;
+    std::fs::write(&plan, moved).expect("write the plan");
+    let plan = plan.to_str().expect("a path");
+    let reassign = |words: &[&str]| {
+        let words = [&["--reassignment-json-file", plan], words].concat();
+        java("reassign.ReassignPartitionsCommand", &seed, &words).expect("Java is here")
+    };
+    let begun = reassign(&["--execute", "--throttle", "100000000"]);
+    assert!(begun.contains("Successfully started partition reassignment"), "{begun}");
+    await_rows(partitions, "moves", &["0 3 3 3"]);
+    wait::until("the tool sees that it is done", || {
+        reassign(&["--verify"])
+            .contains("Reassignment of partition moves-0 is completed")
+            .then_some(())
+    });
+    let listed = java("reassign.ReassignPartitionsCommand", &seed, &["--list"]);
+    assert!(listed.expect("Java is here").contains("No partition reassignments found."));
+}
+
+/// Partition, leader, replicas and who is in sync, in order of their ids.
+fn rows(described: &str, topic: &str) -> Vec<String> {
+    let value = |line: &str, key: &str| {
+        let (_, rest) = line.split_once(key)?;
+        rest.split_whitespace().next().map(str::to_owned)
+    };
+    let row = |line: &str| {
+        let [partition, leader, replicas, isr] =
+            ["Partition: ", "Leader: ", "Replicas: ", "Isr: "].map(|key| value(line, key));
+        let isr = isr?;
+        let mut isr: Vec<_> = isr.split(',').collect();
+        isr.sort_unstable();
+        Some(format!("{} {} {} {}", partition?, leader?, replicas?, isr.join(",")))
+    };
+    let of_topic = |line: &&str| line.contains(&format!("Topic: {topic}\t"));
+    described.lines().filter(of_topic).filter_map(row).collect()
+}
+
+fn await_rows(describe: impl Fn(&str) -> String, topic: &str, expected: &[&str]) {
+    wait::until("partitions are led and in sync as they shall be", || {
+        (rows(&describe(topic), topic) == expected).then_some(())
+    });
 }
