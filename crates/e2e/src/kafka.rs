@@ -5,13 +5,11 @@ use std::path::Path;
 
 use crate::instance::{Instance, Program};
 use crate::java::{Release, class};
+use crate::nodes::SERVER_JVM;
 use crate::process::{free_port, loopback, succeed};
 
 /// Starts soon and stays small: for tests.
 const SMALL_JVM: &[&str] = &["-Xmx768M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-/// As Apache Kafka's own start script has it: for measurements.
-const SERVER_JVM: &[&str] =
-    &["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
 /// 4.4.0, as tests run it.
 const TO_TEST: Program = Program::Kafka { release: Release::Broker, jvm: SMALL_JVM };
 

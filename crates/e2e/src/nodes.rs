@@ -15,6 +15,9 @@ pub const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
 
 /// Starts soon and stays small.
 const SMALL_JVM: &[&str] = &["-Xmx384M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+/// As Apache Kafka's own start script has it: for measurements.
+pub(crate) const SERVER_JVM: &[&str] =
+    &["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
 
 /// Whose server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub enum Product {
     Klamm,
     /// Apache Kafka 4.4.0.
     Kafka,
+    /// Apache Kafka 4.3.1 with the memory and collector of its own start script.
+    KafkaToMeasure,
 }
 
 impl Product {
@@ -39,6 +44,7 @@ impl Product {
         match self {
             Self::Klamm => Program::Klamm,
             Self::Kafka => Program::Kafka { release: Release::Broker, jvm: SMALL_JVM },
+            Self::KafkaToMeasure => Program::Kafka { release: Release::Tools, jvm: SERVER_JVM },
         }
     }
 }
@@ -146,19 +152,11 @@ impl Node {
     /// If the tool fails.
     #[must_use]
     pub fn formatted(self, cluster: &str, flags: &[&str]) -> Option<Self> {
-        let mut command = match self.product {
-            Product::Klamm => {
-                let mut command = tool("storage");
-                command.arg("format");
-                command
-            }
-            Product::Kafka => {
-                let mut command = class(Release::Broker, "kafka.tools.StorageTool")?;
-                command.arg("format");
-                command
-            }
+        let mut command = match self.product.program() {
+            Program::Klamm => tool("storage"),
+            Program::Kafka { release, .. } => class(release, "kafka.tools.StorageTool")?,
         };
-        command.args(["-t", cluster]).args(flags).arg("-c").arg(self.properties());
+        command.args(["format", "-t", cluster]).args(flags).arg("-c").arg(self.properties());
         succeed(&mut command, b"");
         Some(self)
     }
