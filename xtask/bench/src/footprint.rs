@@ -9,6 +9,7 @@ use record::Compression;
 use crate::load::{batch, idle_connections, produce_run};
 use crate::protocol::{connect, create_topic, led_partitions, produce, produce_error, read_frame};
 use crate::readings::{anonymous_mb, resident_mb};
+use crate::scale;
 use crate::table::Row;
 
 type Footprint = (&'static str, fn() -> io::Result<Vec<Row>>);
@@ -23,6 +24,8 @@ pub const FOOTPRINTS: &[Footprint] = &[
     ("idle connections", memory_of_idle_connections),
     ("many partitions", many_partitions),
     ("5,000 partitions", wide_topic),
+    ("200,000 partitions", scale::controller_of_many),
+    ("idle partitions", scale::idle_partitions_of_a_broker),
 ];
 
 /// From starting the process to the first acknowledged record, and memory when idle.
@@ -76,7 +79,7 @@ fn memory_under_load() -> io::Result<Vec<Row>> {
     let properties = "log.retention.bytes=100000000\nlog.segment.bytes=50000000\n\
         log.retention.check.interval.ms=1000\nlog.segment.delete.delay.ms=100";
     let mut klamm = Klamm::with(properties);
-    create(klamm.port(), 6);
+    create(klamm.port(), TOPIC, 6);
     let batch = batch(100, 64 * 1024, Compression::None);
     produce_run(klamm.port(), TOPIC, 6, 4, 5, &batch, BYTES);
     let mb = anonymous_mb(klamm.server().pid());
@@ -97,7 +100,7 @@ fn memory_of_idle_connections() -> io::Result<Vec<Row>> {
 fn many_partitions() -> io::Result<Vec<Row>> {
     const PARTITIONS: usize = 10_000;
     let mut klamm = Klamm::start();
-    create(klamm.port(), PARTITIONS);
+    create(klamm.port(), TOPIC, PARTITIONS);
     let batch = batch(1000, 0, Compression::None);
     produce_run(klamm.port(), TOPIC, PARTITIONS, 1, 2, &batch, 10_000 * batch.len() as u64);
     let mb = anonymous_mb(klamm.server().pid());
@@ -119,15 +122,16 @@ fn wide_topic() -> io::Result<Vec<Row>> {
     const PARTITIONS: usize = 5_000;
     let klamm = Klamm::start();
     let start = Instant::now();
-    create(klamm.port(), PARTITIONS);
+    create(klamm.port(), TOPIC, PARTITIONS);
     let seconds = start.elapsed().as_secs_f64();
     Ok(vec![Row::absolute("5,000 partitions lead after: s", seconds, None, "< 0.3")])
 }
 
-fn create(port: u16, partitions: usize) {
+/// Makes a topic and waits until it leads.
+pub fn create(port: u16, topic: &str, partitions: usize) {
     let count = i32::try_from(partitions).expect("a small count");
-    assert_eq!(create_topic(port, TOPIC, count).expect("create the topic"), 0, "it is created");
+    assert_eq!(create_topic(port, topic, count).expect("create the topic"), 0, "it is created");
     wait::until("every partition leads", || {
-        (led_partitions(port, TOPIC).ok()? == partitions).then_some(())
+        (led_partitions(port, topic).ok()? == partitions).then_some(())
     });
 }

@@ -148,13 +148,55 @@ fn taken(body: &[u8]) -> io::Result<()> {
 pub fn await_writable(port: u16, topic: &str, partitions: usize) {
     let batch = batch(1, 0, Compression::None);
     for partition in 0..partitions {
-        let frame = produce(topic, i32::try_from(partition).expect("a small index"), &batch);
-        e2e::wait::until("the partition takes records", || {
-            let mut socket = connect(port).ok()?;
-            socket.write_all(&frame).ok()?;
-            taken(read_frame(&mut socket, &mut Vec::new()).ok()?).ok()
-        });
+        let partition = i32::try_from(partition).expect("a small index");
+        await_taken(&Target { port, frame: produce(topic, partition, &batch) });
     }
+}
+
+/// A request that is sent over and over, and where to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub port: u16,
+    pub frame: Vec<u8>,
+}
+
+/// Waits until the request succeeds.
+pub fn await_taken(target: &Target) {
+    e2e::wait::until("the partition takes records", || {
+        let mut socket = connect(target.port).ok()?;
+        socket.write_all(&target.frame).ok()?;
+        taken(read_frame(&mut socket, &mut Vec::new()).ok()?).ok()
+    });
+}
+
+/// Pipelined produce: a connection for each target, which sends so many requests.
+pub fn produce_each(targets: &[Target], in_flight: usize, requests: u64) -> io::Result<Latencies> {
+    side_by_side(targets, |Target { port, frame }| {
+        pipeline(*port, std::slice::from_ref(frame), requests, in_flight)
+    })
+}
+
+/// A connection for each target with an equal share of the rate.
+pub fn steady_each(targets: &[Target], rate: u32, seconds: u32) -> io::Result<Latencies> {
+    let share = rate / u32::try_from(targets.len()).map_err(io::Error::other)?;
+    side_by_side(targets, |Target { port, frame }| {
+        steady_run(*port, std::slice::from_ref(frame), share, seconds)
+    })
+}
+
+fn side_by_side(
+    targets: &[Target],
+    run: impl Fn(&Target) -> io::Result<Latencies> + Sync,
+) -> io::Result<Latencies> {
+    let mut all = Latencies::new();
+    let run = &run;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = targets.iter().map(|t| scope.spawn(move || run(t))).collect();
+        for thread in threads {
+            all.extend(thread.join().map_err(|_| io::Error::other("a connection panicked"))??);
+        }
+        Ok(all)
+    })
 }
 
 fn one_by_one(socket: &mut TcpStream, frames: &[Vec<u8>], requests: u64) -> io::Result<Latencies> {

@@ -1,5 +1,6 @@
 //! Klamm beside a floor server and Apache Kafka on the same work in one run: `cargo xtask bench`.
 
+mod cluster;
 mod cold;
 mod floor;
 mod footprint;
@@ -7,6 +8,7 @@ mod load;
 mod peers;
 mod protocol;
 mod readings;
+mod scale;
 mod scenarios;
 mod table;
 
@@ -14,8 +16,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use peers::{Kind, Peer};
-use scenarios::{SCENARIOS, takes_part};
+use scenarios::{SCENARIOS, Scenario, takes_part};
 use table::Row;
+
+// as in the binary that is measured: some figures are of its code in this process
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 5;
 /// Rounds that nobody counts, after which a JVM has compiled what the others are.
@@ -26,6 +32,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let outcome = match args.as_slice() {
         ["floor", port, partitions, folder] => serve_floor(port, partitions, Path::new(folder)),
+        ["scale", folder] => scale::measure(Path::new(folder)),
         names => measure(names),
     };
     match outcome {
@@ -42,9 +49,26 @@ fn serve_floor(port: &str, partitions: &str, folder: &Path) -> std::io::Result<(
     floor::serve(port, partitions.parse().map_err(std::io::Error::other)?, folder)
 }
 
-/// Measures every scenario whose first figure contains one of `names`; all where there are none.
+/// Measures every scenario whose name contains one of `names`; all where there are none.
 fn measure(names: &[&str]) -> std::io::Result<()> {
     let chosen = |name: &str| names.is_empty() || names.iter().any(|n| name.contains(n));
+    let scenarios = SCENARIOS.iter().filter(|s| chosen(s.figures[0].name));
+    let mut rows = compare(&scenarios.collect::<Vec<_>>())?;
+    rows.append(&mut cluster::measure(chosen)?);
+    for (name, run) in footprint::FOOTPRINTS.iter().filter(|(name, _)| chosen(name)) {
+        eprintln!("  {name}");
+        rows.append(&mut run()?);
+    }
+    print!("{}", table::markdown(&rows));
+    Ok(())
+}
+
+/// Runs the scenarios on all peers by turns.
+fn compare(scenarios: &[&Scenario]) -> std::io::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    if scenarios.is_empty() {
+        return Ok(rows);
+    }
     let kinds = [Kind::Floor, Kind::Klamm, Kind::Kafka];
     let mut peers: Vec<Peer> = kinds.into_iter().filter_map(Peer::start).collect();
     for peer in peers.iter_mut().filter(|peer| peer.kind() == Kind::Kafka) {
@@ -52,8 +76,7 @@ fn measure(names: &[&str]) -> std::io::Result<()> {
             eprintln!("  warming up, round {round}: {:.2?}", (SCENARIOS[0].run)(peer)?);
         }
     }
-    let mut rows = Vec::new();
-    for scenario in SCENARIOS.iter().filter(|s| chosen(s.figures[0].name)) {
+    for scenario in scenarios {
         let mut these: Vec<Row> = scenario.figures.iter().map(Row::new).collect();
         let mut ratios = Vec::new();
         for round in 1..=ROUNDS {
@@ -73,11 +96,5 @@ fn measure(names: &[&str]) -> std::io::Result<()> {
         }
         rows.append(&mut these);
     }
-    drop(peers);
-    for (name, run) in footprint::FOOTPRINTS.iter().filter(|(name, _)| chosen(name)) {
-        eprintln!("  {name}");
-        rows.append(&mut run()?);
-    }
-    print!("{}", table::markdown(&rows));
-    Ok(())
+    Ok(rows)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use e2e::process::{Server, free_port};
+use e2e::process::{Server, free_port, loopback};
 use e2e::{Kafka, Klamm, wait};
 
 use crate::load::await_writable;
@@ -130,7 +130,7 @@ impl Floor {
         command.arg(self.folder.path());
         let log = self.folder.path().with_extension("log");
         let mut server = Server::start(&mut command, &log);
-        server.await_port(self.port);
+        server.await_listener(loopback(self.port));
         self.server = Some(server);
     }
 }

@@ -43,6 +43,13 @@ impl Row {
         Self { name, floor: None, klamm: Some(klamm), kafka, target }
     }
 
+    /// A number of each peer.
+    pub fn of_peers(name: String, numbers: &[(Kind, f64)], target: String) -> Self {
+        let of = |kind| numbers.iter().find(|(of, _)| *of == kind).map(|(_, number)| *number);
+        let (floor, klamm, kafka) = (of(Kind::Floor), of(Kind::Klamm), of(Kind::Kafka));
+        Self { name, floor, klamm, kafka, target }
+    }
+
     /// Keeps the least.
     pub fn note(&mut self, kind: Kind, number: f64) {
         let best = match kind {
