@@ -12,8 +12,9 @@ use crate::fetch::Sessions;
 use crate::groups::{GroupSettings, Groups};
 use crate::net::{self, Admission, BoundListener, ListenError, ListenerKind, Reactors};
 use crate::node::Node;
-use crate::partition::Partitions;
+use crate::partition::{Neighbours, Partitions, ReplicaTerms};
 use crate::producer_ids::ProducerIds;
+use crate::replication::{Fetchers, keep_in_sync};
 use crate::settings::{HttpSettings, Settings};
 use crate::storage::{Storage, StorageStartError, random_id};
 use crate::telemetry::{self, HttpServer, Metrics};
@@ -85,6 +86,8 @@ pub struct Running {
     housekeeper: Housekeeper,
     cleaner: Cleaner,
     coordinating: JoinHandle<()>,
+    leading: JoinHandle<()>,
+    following: Fetchers,
     http: Option<HttpServer>,
     stop: watch::Sender<bool>,
     listeners: Vec<(Arc<str>, SocketAddr)>,
@@ -104,8 +107,9 @@ impl Broker {
         let listeners = addresses(&bound);
         let roles = settings.config.roles;
         let storage = Storage::open(&settings.config.log_dirs, settings.node_id, roles.controller)?;
-        let partitions = Partitions::new(settings.node_id, storage.directories.clone());
-        let partitions = Arc::new(partitions);
+        let neighbours = Neighbours::new(settings.node_id, replica_terms(&settings));
+        let directories = storage.directories.clone();
+        let partitions = Arc::new(Partitions::new(Arc::new(neighbours), directories));
         let chores = Arc::new(Chores::default());
         let membership = membership(&settings, &storage, &bound);
         let directory_id = storage.metadata_directory(&settings.config.metadata_log_dir);
@@ -150,6 +154,8 @@ impl Broker {
             net::accept_all(bound, Arc::clone(&reactors), admission, node.stopping.clone());
         let accepting = tokio::spawn(once_in_service(Arc::clone(&node), accept));
         let coordinating = tokio::spawn(async move { groups.run().await });
+        let leading = tokio::spawn(keep_in_sync(Arc::clone(&node)));
+        let following = Fetchers::start(&node).map_err(StartError::Threads)?;
         node.ready.store(roles.controller, Ordering::Release);
         Ok(Running {
             node,
@@ -158,6 +164,8 @@ impl Broker {
             housekeeper,
             cleaner,
             coordinating,
+            leading,
+            following,
             http,
             stop,
             listeners,
@@ -182,7 +190,9 @@ async fn once_in_service(node: Arc<Node>, serve: impl Future<Output = ()>) {
 fn image_listener(effects: Effects, chores: &Arc<Chores>, groups: &Arc<Groups>) -> ImageListener {
     let (chores, groups) = (Arc::clone(chores), Arc::clone(groups));
     Box::new(move |old: &Image, new: &Arc<Image>| {
+        effects.partitions.neighbours().learn(new);
         let deleted = effects.apply(old, new);
+        groups.leaders_may_have_moved();
         groups.forget_topics(deleted.iter().map(|partition| &*partition.topic));
         chores.remove(deleted);
     })
@@ -244,6 +254,14 @@ fn cleaner_settings(settings: &Settings) -> CleanerSettings {
         ),
         map_bytes_max: usize::try_from(number("log.cleaner.dedupe.buffer.size"))
             .unwrap_or_default(),
+    }
+}
+
+fn replica_terms(settings: &Settings) -> ReplicaTerms {
+    let number = |key| settings.config.value(key).as_i64().unwrap_or_default();
+    ReplicaTerms {
+        lag_ms_max: number("replica.lag.time.max.ms"),
+        backoff_ms: number("replica.fetch.backoff.ms"),
     }
 }
 
@@ -332,6 +350,7 @@ impl Running {
         self.stop.send_replace(true);
         joined("accepting", self.accepting.await);
         joined("coordinating", self.coordinating.await);
+        joined("leading", self.leading.await);
         let grace = self.node.settings.network.stop_grace;
         let reactors = Arc::into_inner(self.reactors).expect("who accepted has ended");
         reactors.stop(grace).await;
@@ -339,7 +358,9 @@ impl Running {
             http.stopped().await;
         }
         let (node, housekeeper, cleaner) = (self.node, self.housekeeper, self.cleaner);
+        let following = self.following;
         let close = move || {
+            following.joined();
             node.controller.stop();
             cleaner.stop();
             housekeeper.stop();

@@ -17,6 +17,7 @@ impl Settings {
     /// If it asks for security that this build does not have: ignoring it would open the door.
     pub fn from_config(config: ServerConfig) -> Result<Self, ConfigError> {
         refuse_missing_security(&config)?;
+        let reads_from_closest = reads_from_closest(&config)?;
         let config = Values(&config);
         let network = NetworkSettings {
             listeners: config.0.listeners.bound.iter().map(listener).collect(),
@@ -29,6 +30,7 @@ impl Settings {
         let fetch = FetchSettings {
             response_bytes_max: config.int("fetch.max.bytes"),
             sessions_max: config.limit("max.incremental.fetch.session.cache.slots"),
+            reads_from_closest,
         };
         let config = config.0.clone();
         let loggers = Arc::default();
@@ -41,6 +43,22 @@ fn listener(endpoint: &Endpoint) -> ListenerSettings {
         name: endpoint.name.clone(),
         host: endpoint.host.clone().unwrap_or_default(),
         port: endpoint.port,
+    }
+}
+
+/// The two selectors that Apache Kafka comes with; others are code that is not here.
+fn reads_from_closest(config: &ServerConfig) -> Result<bool, ConfigError> {
+    const SELECTOR: &str = "replica.selector.class";
+    const RACK_AWARE: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+    const LEADER: &str = "org.apache.kafka.common.replica.LeaderSelector";
+    let selector = config.value(SELECTOR);
+    match selector.as_str() {
+        None | Some("" | LEADER) => Ok(false),
+        Some(RACK_AWARE) => Ok(true),
+        Some(_) => {
+            let expected = format!("expected {RACK_AWARE}, {LEADER} or nothing");
+            Err(ConfigError::new(SELECTOR, selector.to_string(), &expected))
+        }
     }
 }
 
@@ -134,6 +152,20 @@ mod tests {
         let http = |lines| settings(lines).expect("valid").network.http;
         assert_eq!(http(""), HttpSettings::IfFree("localhost:9404".to_owned()));
         assert_eq!(http("klamm.http.address="), HttpSettings::Off);
+    }
+
+    #[test]
+    fn only_known_selectors_of_replicas_are_taken() {
+        let selects = |class: &str| {
+            let settings = settings(&format!("replica.selector.class={class}"));
+            settings.map(|settings| settings.fetch.reads_from_closest)
+        };
+        let package = "org.apache.kafka.common.replica";
+        assert_eq!(selects("").ok(), Some(false));
+        assert_eq!(selects(&format!("{package}.LeaderSelector")).ok(), Some(false));
+        assert_eq!(selects(&format!("{package}.RackAwareReplicaSelector")).ok(), Some(true));
+        let error = selects("org.example.Nearest").expect_err("unknown").to_string();
+        assert!(error.contains("RackAwareReplicaSelector"), "{error}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod node;
 mod partition;
 mod peer;
 mod producer_ids;
+mod replication;
 mod settings;
 mod storage;
 mod telemetry;

@@ -39,11 +39,14 @@ pub struct FetchSettings {
     pub response_bytes_max: i32,
     /// `max.incremental.fetch.session.cache.slots`.
     pub sessions_max: usize,
+    /// Whether `replica.selector.class` sends consumers to the replica in their rack.
+    pub reads_from_closest: bool,
 }
 
 impl Default for FetchSettings {
     fn default() -> Self {
-        Self { response_bytes_max: 55 * 1024 * 1024, sessions_max: 1000 }
+        let response_bytes_max = 55 * 1024 * 1024;
+        Self { response_bytes_max, sessions_max: 1000, reads_from_closest: false }
     }
 }
 

@@ -16,6 +16,11 @@ use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 use crate::assignment::LogPosition;
 use crate::divergence::{EpochEnd, Epochs, cut};
 
+/// After its first refusal a follower waits so long, then twice as long each time: mostly its leader
+/// only has to learn of its election.
+const BACKOFF_MS_MIN: i64 = 10;
+const DOUBLINGS_MAX: u32 = 20;
+
 /// The machine, for one epoch of one leader. New metadata makes a new one.
 #[derive(Debug, Clone)]
 pub struct Follower {
@@ -24,8 +29,10 @@ pub struct Follower {
     log_start: Offset,
     end: Offset,
     high_watermark: Offset,
-    /// `replica.fetch.backoff.ms`.
+    /// `replica.fetch.backoff.ms`: the longest wait.
     backoff_ms: i64,
+    /// How often it was refused since it was last answered.
+    refusals: u32,
     state: State,
     #[cfg(test)]
     pub(crate) broken: Option<crate::simulation::BrokenRule>,
@@ -108,6 +115,7 @@ impl Follower {
             end,
             high_watermark: high_watermark.clamp(log_start, end),
             backoff_ms,
+            refusals: 0,
             state: State::Fetching,
             #[cfg(test)]
             broken: None,
@@ -177,6 +185,7 @@ impl Follower {
         self.state = State::Fetching;
         match answer {
             Fetched::Records { next_offset, high_watermark, log_start } => {
+                self.refusals = 0;
                 self.append(next_offset, effects);
                 self.follow_watermarks(high_watermark, log_start, effects);
             }
@@ -253,7 +262,27 @@ impl Follower {
     }
 
     fn wait(&mut self, now: TimestampMs) {
-        self.state = State::Waiting(TimestampMs(now.0.saturating_add(self.backoff_ms)));
+        let doubled = BACKOFF_MS_MIN.checked_shl(self.refusals).unwrap_or(i64::MAX);
+        self.refusals = (self.refusals + 1).min(DOUBLINGS_MAX);
+        let wait = doubled.min(self.backoff_ms);
+        self.state = State::Waiting(TimestampMs(now.0.saturating_add(wait)));
+    }
+
+    /// The log lost its beginning without the leader's word: to retention.
+    pub fn starts_at(&mut self, log_start: Offset) {
+        self.log_start = self.log_start.max(log_start);
+        self.high_watermark = self.high_watermark.max(self.log_start);
+    }
+
+    /// The leader that is followed.
+    #[must_use]
+    pub fn leader(&self) -> NodeId {
+        self.leader
+    }
+
+    #[must_use]
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.epoch
     }
 
     #[must_use]

@@ -287,9 +287,8 @@ impl Leader {
             return;
         }
         let counts = |node: NodeId, progress: &Progress| {
-            let joins = progress.is_caught_up(now, self.end, self.rules.lag_ms_max)
-                && self.may_join(node, cluster);
-            self.counted().contains(&node) || joins
+            let is_caught_up = progress.is_caught_up(now, self.end, self.rules.lag_ms_max);
+            self.counted().contains(&node) || is_caught_up && self.may_join(node, cluster)
         };
         let ends = self.followers.iter().filter(|(node, progress)| counts(**node, progress));
         let ends = ends.map(|(_, progress)| progress.end.unwrap_or(Offset(-1)));
@@ -348,6 +347,17 @@ impl Leader {
     }
 
     #[must_use]
+    pub fn log_start(&self) -> Offset {
+        self.log_start
+    }
+
+    /// Where this leader's own records begin.
+    #[must_use]
+    pub fn epoch_start(&self) -> Offset {
+        self.epoch_start
+    }
+
+    #[must_use]
     pub fn high_watermark(&self) -> Offset {
         self.high_watermark
     }
@@ -371,6 +381,12 @@ impl Leader {
     pub fn follower(&self, node: NodeId) -> Option<(Offset, TimestampMs)> {
         let progress = self.followers.get(&node)?;
         Some((progress.end?, progress.caught_up_at()))
+    }
+
+    /// Where a follower's log begins, as last seen.
+    #[must_use]
+    pub fn log_start_of(&self, node: NodeId) -> Option<Offset> {
+        self.followers.get(&node)?.log_start
     }
 
     /// Obeys changed settings from the next step on.

@@ -1,7 +1,9 @@
 //! Produce: validate each partition's batch, append it, answer with its offset.
 
 use crate::dispatch::RequestContext;
-use crate::partition::{EndsSeen, Leader, Partition, Stored, Topic, Waiter, now};
+use crate::partition::{
+    AppendError, EndsSeen, Leader, Move, Partition, Stored, Topic, Waiter, now,
+};
 use log::{Appended, LogError, Origin};
 use metadata::is_internal_topic;
 use record::{Rejection, Rules, TimestampType, ValidBatch, with_scratch};
@@ -9,7 +11,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use types::{ErrorCode, Offset, TimestampMs};
+use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use wire::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
@@ -28,8 +30,16 @@ pub(crate) const ACKS_NONE: i16 = 0;
 /// Kafka's own console and tools may repair internal topics under this client id.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 
+/// A batch that is to be acknowledged when every in-sync replica has it.
+struct Awaited {
+    partition: Arc<Partition>,
+    /// The term in which it was appended.
+    epoch: LeaderEpoch,
+    end: Offset,
+}
+
 /// Why a partition took nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Refused {
     code: ErrorCode,
     message: Option<String>,
@@ -59,10 +69,11 @@ pub(crate) async fn answer<'a>(
         now: now(),
     };
     let mut responses = Vec::with_capacity(request.topic_data.len());
-    let mut leaders = Vec::new();
+    let (mut leaders, mut awaited) = (Vec::new(), Vec::new());
     for topic in request.topic_data {
-        responses.push(append_to_topic(context, &terms, topic, &mut leaders).await);
+        responses.push(append_to_topic(context, &terms, topic, &mut awaited, &mut leaders).await);
     }
+    await_all(context, &terms, awaited, &mut responses, &mut leaders).await;
     let node_endpoints = context.endpoints_of(&leaders).map(|endpoint| NodeEndpoint {
         node_id: endpoint.node.0,
         host: endpoint.host.into(),
@@ -83,6 +94,7 @@ async fn append_to_topic<'a>(
     context: &RequestContext<'_>,
     terms: &Terms,
     topic: TopicProduceData<'a>,
+    awaited: &mut Vec<Awaited>,
     leaders: &mut Vec<Leader>,
 ) -> TopicProduceResponse<'a> {
     let found = find_topic(context, terms, &topic);
@@ -93,12 +105,11 @@ async fn append_to_topic<'a>(
             Err(code) => Err((*code).into()),
         };
         partition_responses.push(match outcome {
-            Ok(appended) => appended,
-            Err(mut refused) => {
-                refused.leader.take_if(|_| context.version < FIRST_VERSION_WITH_LEADERS);
-                leaders.extend(refused.leader);
-                refused.into_response(data.index)
+            Ok((appended, uncommitted)) => {
+                awaited.extend(uncommitted);
+                appended
             }
+            Err(refused) => refused.into_response(context, data.index, leaders),
         });
     }
     TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses }
@@ -125,7 +136,7 @@ async fn append_to_partition(
     terms: &Terms,
     topic: &Topic,
     data: &PartitionProduceData<'_>,
-) -> Result<PartitionProduceResponse<'static>, Refused> {
+) -> Result<(PartitionProduceResponse<'static>, Option<Awaited>), Refused> {
     if !matches!(terms.acks, ACKS_ALL | ACKS_LEADER | ACKS_NONE) {
         return Err(ErrorCode::InvalidRequiredAcks.into());
     }
@@ -142,11 +153,14 @@ async fn append_to_partition(
     if unsynced >= rules.flush_messages {
         partition.flushed(appended.last_offset).await?;
     }
-    if terms.acks == ACKS_ALL && ends.high_watermark <= appended.last_offset {
-        committed(partition, appended.last_offset, terms.deadline).await?;
-    }
+    let is_replicated = terms.acks == ACKS_ALL && partition.is_replicated();
+    let awaited = is_replicated.then(|| Awaited {
+        partition: Arc::clone(partition),
+        epoch,
+        end: appended.last_offset.plus(1),
+    });
     let is_stamped = rules.records.timestamp_type == TimestampType::LogAppendTime;
-    Ok(accepted(data.index, &appended, ends, is_stamped))
+    Ok((accepted(data.index, &appended, ends, is_stamped), awaited))
 }
 
 /// The partition's one batch, if the topic takes it. A transactional one is refused: there is no
@@ -170,28 +184,60 @@ fn validated<'a>(
     }
 }
 
-/// Waits until every in-sync replica has `offset` (acks=all).
+/// Waits for what was appended (acks=all): the partitions of a request wait together.
+async fn await_all(
+    context: &RequestContext<'_>,
+    terms: &Terms,
+    awaited: Vec<Awaited>,
+    responses: &mut [TopicProduceResponse<'_>],
+    leaders: &mut Vec<Leader>,
+) {
+    for Awaited { partition, epoch, end } in awaited {
+        let Err(refused) = committed(context, &partition, epoch, end, terms.deadline).await else {
+            continue;
+        };
+        let is_of_topic = |topic: &&mut TopicProduceResponse<'_>| {
+            topic.topic_id == partition.topic.id || *topic.name == *partition.topic.name
+        };
+        let topic = responses.iter_mut().find(is_of_topic);
+        let answers = topic.into_iter().flat_map(|topic| &mut topic.partition_responses);
+        for answer in answers.filter(|answer| answer.index == partition.index) {
+            *answer = refused.clone().into_response(context, partition.index, leaders);
+        }
+    }
+}
+
+/// Waits until every in-sync replica has what is before `end`.
 async fn committed(
+    context: &RequestContext<'_>,
     partition: &Arc<Partition>,
-    offset: Offset,
+    epoch: LeaderEpoch,
+    end: Offset,
     deadline: Instant,
 ) -> Result<(), Refused> {
+    let node = context.node.settings.node_id;
     let waiter = Arc::new(Waiter::default());
-    loop {
-        partition.await_move(&waiter);
-        if partition.ends().await?.high_watermark > offset {
-            break;
+    let outcome = loop {
+        partition.await_move(Move::Committed, &waiter);
+        let is_committed = partition.ends_if_open().is_some_and(|ends| ends.high_watermark >= end);
+        // looked at behind the watermark: one that another leader has moved is not this one's
+        match partition.led_by(node) {
+            Ok(led) if led == epoch => {}
+            Ok(_) => break Err(partition.leader().into()),
+            Err(leader) => break Err(leader.into()),
+        }
+        if is_committed {
+            break match partition.is_acknowledged(end) {
+                true => Ok(()),
+                false => Err(ErrorCode::NotEnoughReplicasAfterAppend.into()),
+            };
         }
         if tokio::time::timeout_at(deadline, waiter.woken()).await.is_err() {
-            partition.forget(&waiter);
-            return Err(ErrorCode::RequestTimedOut.into());
+            break Err(ErrorCode::RequestTimedOut.into());
         }
-    }
-    partition.forget(&waiter);
-    match partition.has_enough_in_sync() {
-        true => Ok(()),
-        false => Err(ErrorCode::NotEnoughReplicasAfterAppend.into()),
-    }
+    };
+    partition.forget(Move::Committed, &waiter);
+    outcome
 }
 
 fn accepted(
@@ -235,6 +281,15 @@ impl From<LogError> for Refused {
     }
 }
 
+impl From<AppendError> for Refused {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::NotLeader(leader) => leader.into(),
+            AppendError::Log(error) => error.into(),
+        }
+    }
+}
+
 impl From<Rejection> for Refused {
     fn from(rejection: Rejection) -> Self {
         let of_record = |record: record::RecordRejection| BatchIndexAndErrorMessage {
@@ -251,8 +306,15 @@ impl From<Rejection> for Refused {
 }
 
 impl Refused {
-    fn into_response(self, index: i32) -> PartitionProduceResponse<'static> {
-        let leader = self.leader.map(|leader| LeaderIdAndEpoch {
+    fn into_response(
+        self,
+        context: &RequestContext<'_>,
+        index: i32,
+        leaders: &mut Vec<Leader>,
+    ) -> PartitionProduceResponse<'static> {
+        let leader = self.leader.filter(|_| context.version >= FIRST_VERSION_WITH_LEADERS);
+        leaders.extend(leader);
+        let leader = leader.map(|leader| LeaderIdAndEpoch {
             leader_id: leader.id.0,
             leader_epoch: leader.epoch.0,
         });

@@ -1,14 +1,14 @@
 //! Fetch: read what there is, or wait until there is enough; the records go from file to socket.
 
 use crate::dispatch::RequestContext;
-use crate::fetch::{self, Budget, FIRST_VERSION_WITH_IDS, Followed, Reading, Want};
+use crate::fetch::{self, Budget, FIRST_VERSION_WITH_IDS, Followed, Reader, Reading, Want};
 use crate::net::FileRange;
-use crate::partition::{Leader, Waiter};
+use crate::partition::{FetchingReplica, Leader, Waiter};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use types::ErrorCode;
+use types::{BrokerEpoch, ErrorCode, NodeId};
 use wire::Records;
 use wire::fetch_request::FetchRequest;
 use wire::fetch_response::{
@@ -16,7 +16,10 @@ use wire::fetch_response::{
     NodeEndpoint, PartitionData,
 };
 
+/// Consumers from this version on may be sent to a follower (KIP-392).
+const FIRST_VERSION_WITH_RACK: i16 = 11;
 const FIRST_VERSION_WITH_LEADERS: i16 = 12;
+const FIRST_VERSION_WITH_REPLICA_STATE: i16 = 15;
 const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
 
 const READ_COMMITTED: i8 = 1;
@@ -41,6 +44,8 @@ pub(crate) async fn answer(context: &RequestContext<'_>, request: FetchRequest<'
     let want = Want {
         committed_only: request.isolation_level == READ_COMMITTED,
         by_id: context.version >= FIRST_VERSION_WITH_IDS,
+        reader: reader(&request, context.version),
+        rack: rack(context, &request),
     };
     let readings = read_enough(context, &request, &mut fetching.followed, want).await;
     let mut answer = Answer {
@@ -65,12 +70,35 @@ pub(crate) async fn answer(context: &RequestContext<'_>, request: FetchRequest<'
     Fetched { response, ranges }
 }
 
+/// A replica's id is that of its broker; -1 is a consumer, what is below a tool.
+fn reader(request: &FetchRequest<'_>, version: i16) -> Reader {
+    let (id, epoch) = match version >= FIRST_VERSION_WITH_REPLICA_STATE {
+        true => (request.replica_state.replica_id, request.replica_state.replica_epoch),
+        false => (request.replica_id, -1),
+    };
+    match id {
+        0.. => Reader::Replica {
+            replica: FetchingReplica { node: NodeId(id), broker_epoch: BrokerEpoch(epoch) },
+            is_news: true,
+        },
+        -1 => Reader::Consumer { may_follow: version >= FIRST_VERSION_WITH_RACK },
+        _ => Reader::Debugger,
+    }
+}
+
+/// Where a consumer is, if that is to decide which replica it reads from.
+fn rack<'r>(context: &RequestContext<'_>, request: &'r FetchRequest<'_>) -> Option<&'r str> {
+    let decides = context.node.settings.fetch.reads_from_closest && !request.rack_id.is_empty();
+    let is_consumer = matches!(reader(request, context.version), Reader::Consumer { .. });
+    (decides && is_consumer).then_some(&*request.rack_id)
+}
+
 /// Reads until there are `min_bytes`, an error, or no more time.
 async fn read_enough(
     context: &RequestContext<'_>,
     request: &FetchRequest<'_>,
     followed: &mut [Followed],
-    want: Want,
+    want: Want<'_>,
 ) -> Vec<Reading> {
     let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0);
     let is_enough = |readings: &[Reading]| {
@@ -84,12 +112,14 @@ async fn read_enough(
         return readings;
     }
     drop(readings);
+    let want = want.noted();
+    let awaited = want.reader.awaits();
     let deadline = Instant::now() + wait;
     let waiter = Arc::new(Waiter::default());
     let mut stopping = context.node.stopping.clone();
     let readings = loop {
         for partition in followed.iter().filter_map(|followed| followed.partition.as_ref()) {
-            partition.await_move(&waiter);
+            partition.await_move(awaited, &waiter);
         }
         let readings = read_all(context, request, followed, want).await;
         if is_enough(&readings) {
@@ -103,7 +133,7 @@ async fn read_enough(
         }
     };
     for partition in followed.iter().filter_map(|followed| followed.partition.as_ref()) {
-        partition.forget(&waiter);
+        partition.forget(awaited, &waiter);
     }
     readings
 }
@@ -112,7 +142,7 @@ async fn read_all(
     context: &RequestContext<'_>,
     request: &FetchRequest<'_>,
     followed: &mut [Followed],
-    want: Want,
+    want: Want<'_>,
 ) -> Vec<Reading> {
     let bytes_max = request.max_bytes.clamp(0, context.node.settings.fetch.response_bytes_max);
     let mut budget =
@@ -171,6 +201,11 @@ impl Answer {
             Reading::Diverged { ends, end } => {
                 data.diverging_epoch =
                     EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 };
+                set_ends(&mut data, followed, ends);
+                true
+            }
+            Reading::Elsewhere { ends, node } => {
+                data.preferred_read_replica = node.0;
                 set_ends(&mut data, followed, ends);
                 true
             }

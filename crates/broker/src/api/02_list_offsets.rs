@@ -26,6 +26,8 @@ const FIRST_VERSION: [(i64, i16); 4] =
 /// The first version that has room for the epoch of what was found.
 const FIRST_VERSION_WITH_EPOCH: i16 = 4;
 
+const FIRST_VERSION_WITH_NOT_AVAILABLE: i16 = 5;
+
 /// A consumer's id in place of a replica's; -2 is a debugging consumer.
 const CONSUMER: i32 = -1;
 const READ_COMMITTED: i8 = 1;
@@ -103,6 +105,9 @@ async fn find(
     match wanted.timestamp {
         LATEST => {
             let log = partition.log().await?;
+            if !matches!(bound, Bound::LogEnd) && !log.is_watermark_known() {
+                return Err(not_yet_known(context.version));
+            }
             Ok(at(upper(&log, bound), log.latest_epoch()))
         }
         EARLIEST | EARLIEST_LOCAL => {
@@ -117,6 +122,14 @@ async fn find(
             search(&partition, bound, move |log| log.offset_for_timestamp(TimestampMs(time))).await
         }
         _ => Err(ErrorCode::UnsupportedVersion),
+    }
+}
+
+/// Soon after an election (KIP-207).
+fn not_yet_known(version: i16) -> ErrorCode {
+    match version >= FIRST_VERSION_WITH_NOT_AVAILABLE {
+        true => ErrorCode::OffsetNotAvailable,
+        false => ErrorCode::LeaderNotAvailable,
     }
 }
 

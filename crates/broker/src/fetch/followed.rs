@@ -16,6 +16,8 @@ pub(crate) struct Followed {
     pub bytes_max: i32,
     pub current_leader_epoch: LeaderEpoch,
     pub last_fetched_epoch: LeaderEpoch,
+    /// Where a follower's own log begins.
+    pub log_start: Offset,
     /// Found once and kept over the requests of a session; dropped when it is deleted.
     pub partition: Option<Arc<Partition>>,
     /// Whether the latest answer had records of it.
@@ -33,7 +35,7 @@ struct Told {
 const NOTHING_TOLD: Told = Told { high_watermark: -1, log_start: -1 };
 
 impl Followed {
-    pub(super) fn new(topic: &Arc<str>, topic_id: TopicId, request: &FetchPartition) -> Self {
+    pub(crate) fn new(topic: &Arc<str>, topic_id: TopicId, request: &FetchPartition) -> Self {
         Self {
             topic: Arc::clone(topic),
             topic_id,
@@ -43,6 +45,7 @@ impl Followed {
             // whatever is below 0 says nothing
             current_leader_epoch: LeaderEpoch(request.current_leader_epoch).max(LeaderEpoch::NONE),
             last_fetched_epoch: LeaderEpoch(request.last_fetched_epoch),
+            log_start: Offset(request.log_start_offset),
             partition: None,
             was_read: false,
             told: NOTHING_TOLD,

@@ -6,6 +6,6 @@ mod session;
 mod warm;
 
 pub(crate) use followed::Followed;
-pub(crate) use plan::{Budget, Reading, Want, epoch_error, read};
+pub(crate) use plan::{Budget, Reader, Reading, Want, epoch_error, read};
 pub(crate) use session::{FIRST_VERSION_WITH_IDS, Sessions};
 pub(crate) use warm::warm;

@@ -1,18 +1,53 @@
 //! One pass over the partitions of a fetch: what each may read, within the request's budget.
 
 use super::Followed;
-use crate::partition::{EndsSeen, Leader, LogGuard, Partition, Partitions};
+use crate::partition::{EndsSeen, FetchingReplica, Leader, LogGuard, Move, Partition, Partitions};
 use log::{AbortedTxn, EpochEnd, LogError, RealFile, Slice};
 use std::sync::Arc;
 use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 
 /// What a client may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Want {
+pub(crate) struct Want<'r> {
     /// Only what no open transaction could take back (`read_committed`).
     pub committed_only: bool,
     /// Whether topics are named by id.
     pub by_id: bool,
+    pub reader: Reader,
+    /// A consumer's `client.rack`, where it shall be sent to the closest replica.
+    pub rack: Option<&'r str>,
+}
+
+impl Want<'_> {
+    /// The same once every position has been noted.
+    pub(crate) fn noted(self) -> Self {
+        let reader = match self.reader {
+            Reader::Replica { replica, .. } => Reader::Replica { replica, is_news: false },
+            other @ (Reader::Consumer { .. } | Reader::Debugger) => other,
+        };
+        Self { reader, ..self }
+    }
+}
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A consumer, which may read from a follower if it knows how to (KIP-392).
+    Consumer { may_follow: bool },
+    /// Another broker's replica; `is_news` where its position has not been noted yet.
+    Replica { replica: FetchingReplica, is_news: bool },
+    /// A tool that looks at one replica's log, committed or not.
+    Debugger,
+}
+
+impl Reader {
+    /// What it waits for where there is nothing to read.
+    pub(crate) fn awaits(self) -> Move {
+        match self {
+            Self::Consumer { .. } => Move::Committed,
+            Self::Replica { .. } | Self::Debugger => Move::Appended,
+        }
+    }
 }
 
 /// How many bytes the answer may still take.
@@ -35,6 +70,11 @@ pub(crate) enum Reading {
         ends: EndsSeen,
         end: EpochEnd,
     },
+    /// The client had better read from another replica.
+    Elsewhere {
+        ends: EndsSeen,
+        node: NodeId,
+    },
     Read {
         ends: EndsSeen,
         slice: Option<Slice<RealFile>>,
@@ -47,13 +87,19 @@ impl Reading {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Read { slice: Some(slice), .. } => bytes_of(slice),
-            Self::Read { slice: None, .. } | Self::Refused { .. } | Self::Diverged { .. } => 0,
+            Self::Read { slice: None, .. }
+            | Self::Refused { .. }
+            | Self::Diverged { .. }
+            | Self::Elsewhere { .. } => 0,
         }
     }
 
     /// Whether the client must hear of it at once.
     pub(crate) fn is_urgent(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Diverged { .. })
+        match self {
+            Self::Refused { .. } | Self::Diverged { .. } | Self::Elsewhere { .. } => true,
+            Self::Read { .. } => false,
+        }
     }
 }
 
@@ -65,7 +111,7 @@ pub(crate) fn bytes_of(slice: &Slice<RealFile>) -> usize {
 pub(crate) async fn read(
     partitions: &Partitions,
     followed: &mut Followed,
-    want: Want,
+    want: Want<'_>,
     budget: &mut Budget,
 ) -> Reading {
     match try_read(partitions, followed, want, budget).await {
@@ -146,11 +192,11 @@ async fn look_up(
 async fn try_read(
     partitions: &Partitions,
     followed: &mut Followed,
-    want: Want,
+    want: Want<'_>,
     budget: &mut Budget,
 ) -> Result<Reading, Refused> {
     let partition = find(partitions, followed, want)?;
-    check_leadership(&partition, partitions.node(), followed.current_leader_epoch)?;
+    check_leadership(&partition, partitions.node(), followed.current_leader_epoch, want.reader)?;
     let ends = partition.ends().await?;
     if followed.last_fetched_epoch != LeaderEpoch::NONE {
         let known = partition.log().await?.epoch_end_offset(followed.last_fetched_epoch);
@@ -163,7 +209,20 @@ async fn try_read(
     if from < ends.log_start || from > ends.log_end {
         return Err(ErrorCode::OffsetOutOfRange.into());
     }
-    let upper = if want.committed_only { ends.last_stable } else { ends.high_watermark };
+    let ends = match want.reader {
+        Reader::Replica { replica, is_news: true } => {
+            partition.log().await?.fetched(replica, from, followed.log_start)?
+        }
+        Reader::Replica { .. } | Reader::Consumer { .. } | Reader::Debugger => ends,
+    };
+    if let Some(node) = want.rack.and_then(|rack| partition.closest(rack, from)) {
+        return Ok(Reading::Elsewhere { ends, node });
+    }
+    let upper = match want.reader {
+        Reader::Replica { .. } | Reader::Debugger => ends.log_end,
+        Reader::Consumer { .. } if want.committed_only => ends.last_stable,
+        Reader::Consumer { .. } => ends.high_watermark,
+    };
     let no_aborted = want.committed_only.then(Vec::new);
     let is_spent = budget.bytes_left == 0 && !budget.is_untouched;
     if from >= upper || is_spent {
@@ -184,7 +243,7 @@ async fn try_read(
 fn find(
     partitions: &Partitions,
     followed: &mut Followed,
-    want: Want,
+    want: Want<'_>,
 ) -> Result<Arc<Partition>, Refused> {
     if let Some(partition) = &followed.partition
         && !partition.is_gone()
@@ -205,11 +264,17 @@ fn check_leadership(
     partition: &Partition,
     node: NodeId,
     current_epoch: LeaderEpoch,
+    reader: Reader,
 ) -> Result<(), Refused> {
     let refused = |code, leader| Err(Refused { code, leader: Some(leader) });
-    let epoch = match partition.led_by(node) {
-        Ok(epoch) => epoch,
-        Err(leader) => return refused(ErrorCode::NotLeaderOrFollower, leader),
+    let epoch = match (partition.led_by(node), reader) {
+        (Ok(epoch), _) => epoch,
+        (Err(leader), Reader::Consumer { may_follow: true } | Reader::Debugger)
+            if leader.id != NodeId::NONE =>
+        {
+            leader.epoch
+        }
+        (Err(leader), _) => return refused(ErrorCode::NotLeaderOrFollower, leader),
     };
     match epoch_error(current_epoch, epoch) {
         Some(code) => refused(code, partition.leader()),

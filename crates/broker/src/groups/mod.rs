@@ -38,6 +38,8 @@ pub(crate) struct Groups {
     alarms: Arc<Alarms>,
     stopping: watch::Receiver<bool>,
     gone: GoneTopics,
+    /// Some partition may have another leader.
+    moved: Notify,
     owners: Mutex<BTreeMap<i32, Arc<ShardOwner>>>,
 }
 
@@ -70,7 +72,13 @@ impl Groups {
         let clock = Clock { origin: Instant::now() };
         let alarms = Arc::new(Alarms::default());
         let (gone, owners) = (GoneTopics::default(), Mutex::default());
-        Self { settings, partitions, clock, alarms, stopping, gone, owners }
+        let moved = Notify::new();
+        Self { settings, partitions, clock, alarms, stopping, gone, moved, owners }
+    }
+
+    /// Has shards forgotten, soon, whose partitions this broker does not lead any more.
+    pub(crate) fn leaders_may_have_moved(&self) {
+        self.moved.notify_one();
     }
 
     /// Has the group's shard answer a call.
@@ -147,6 +155,10 @@ impl Groups {
                 () = self.gone.added.notified() => {
                     let topics = std::mem::take(&mut *self.gone.topics());
                     self.tell_all(|| Request::TopicsDeleted(topics.clone())).await;
+                }
+                () = self.moved.notified() => {
+                    let owners: Vec<_> = self.owners().values().cloned().collect();
+                    owners.iter().for_each(|owner| owner.give_up_if_over());
                 }
                 _ = expiry.tick() => self.tell_all(|| Request::ExpireOffsets).await,
                 () = stopped(&mut stopping) => return,

@@ -7,7 +7,7 @@ use super::Clock;
 use super::alarms::Alarms;
 use super::replay::replay;
 use super::settings::GroupSettings;
-use crate::partition::{Partition, Stored};
+use crate::partition::{Move, Partition, Stored, Waiter};
 use coordinator::{
     Call, GroupConfig, GroupShard, RecordBytes, Reply, Request, Shard, StoredRecord, Ticket,
 };
@@ -15,7 +15,7 @@ use log::Origin;
 use record::{BatchBuilder, Codec, Producer, ValidBatch, with_scratch};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -24,13 +24,24 @@ use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 /// So long a caller waits for a log to be read before it is told to come again.
 const LOAD_PATIENCE: Duration = Duration::from_secs(2);
 
+/// So long an answer waits for the other replicas to have what it says (Kafka's
+/// `offsets.commit.timeout.ms`).
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+
 /// After so many rounds in a row the thread turns to its other connections first.
 const ROUNDS_MAX: usize = 16;
 
 /// What a batch takes around a single record of it.
 const BATCH_BYTES_AROUND: usize = 128;
 
-type Answer = oneshot::Sender<Result<Reply, ErrorCode>>;
+type Answer = oneshot::Sender<Result<Said, ErrorCode>>;
+
+/// What the machine answers, and which records it follows from: those before `end`, of this term.
+struct Said {
+    reply: Reply,
+    end: Offset,
+    epoch: LeaderEpoch,
+}
 
 /// Something for the loop to do.
 enum Job {
@@ -47,7 +58,8 @@ pub(super) struct ShardOwner {
     alarms: Arc<Alarms>,
     inbox: Mutex<Vec<Job>>,
     machine: Mutex<Option<Machine>>,
-    is_loaded: AtomicBool,
+    /// The term in which the machine was loaded; -1 while there is none.
+    loaded_in: AtomicI32,
     /// Held while the log is being read.
     loading: Arc<tokio::sync::Mutex<()>>,
 }
@@ -103,7 +115,7 @@ impl ShardOwner {
             alarms,
             inbox: Mutex::default(),
             machine: Mutex::default(),
-            is_loaded: AtomicBool::new(false),
+            loaded_in: AtomicI32::new(LeaderEpoch::NONE.0),
             loading: Arc::default(),
         }
     }
@@ -113,15 +125,58 @@ impl ShardOwner {
     }
 
     pub fn is_loaded(&self) -> bool {
-        self.is_loaded.load(Ordering::Acquire)
+        let loaded_in = self.loaded_in.load(Ordering::Acquire);
+        self.partition.led_by(self.node).is_ok_and(|epoch| epoch.0 == loaded_in)
     }
 
-    /// Has the machine answer a call, which may take as long as the machine likes.
+    /// Forgets a machine whose term is over; those who wait for it look elsewhere.
+    pub fn give_up_if_over(&self) {
+        let was_loaded = self.loaded_in.load(Ordering::Acquire) != LeaderEpoch::NONE.0;
+        if was_loaded && !self.is_loaded() {
+            let mut slot = self.machine();
+            self.loaded_in.store(LeaderEpoch::NONE.0, Ordering::Release);
+            self.alarms.set(self.partition.index, None);
+            *slot = None;
+        }
+    }
+
+    /// Has the machine answer a call, which may take as long as the machine likes. What it says is
+    /// committed then.
     pub async fn call(self: &Arc<Self>, call: Call) -> Result<Reply, ErrorCode> {
         self.ready().await?;
         let (answer, reply) = oneshot::channel();
         self.bring(Job::Call(call, answer));
-        reply.await.unwrap_or(Err(ErrorCode::NotCoordinator))
+        let said = reply.await.unwrap_or(Err(ErrorCode::NotCoordinator))?;
+        let committed = tokio::time::timeout(COMMIT_PATIENCE, self.committed(&said)).await;
+        committed.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))?;
+        Ok(said.reply)
+    }
+
+    /// Returns when every in-sync replica has what was said.
+    async fn committed(&self, said: &Said) -> Result<(), ErrorCode> {
+        if let Some(outcome) = self.outcome(said) {
+            return outcome;
+        }
+        let waiter = Arc::new(Waiter::default());
+        loop {
+            self.partition.await_move(Move::Committed, &waiter);
+            if let Some(outcome) = self.outcome(said) {
+                self.partition.forget(Move::Committed, &waiter);
+                return outcome;
+            }
+            waiter.woken().await;
+        }
+    }
+
+    /// `None` while it may still be committed.
+    fn outcome(&self, said: &Said) -> Option<Result<(), ErrorCode>> {
+        let ends = self.partition.ends_if_open();
+        let is_committed = ends.is_some_and(|ends| ends.high_watermark >= said.end);
+        // looked at behind the watermark: one that another leader has moved is not this one's
+        match self.partition.led_by(self.node) {
+            Ok(epoch) if epoch == said.epoch => is_committed.then_some(Ok(())),
+            Ok(_) | Err(_) => Some(Err(ErrorCode::NotCoordinator)),
+        }
     }
 
     /// Hands the machine a request that nobody waits for.
@@ -134,7 +189,7 @@ impl ShardOwner {
     /// # Errors
     /// As [`super::Groups::call`].
     pub async fn ready(self: &Arc<Self>) -> Result<(), ErrorCode> {
-        if self.is_loaded.load(Ordering::Acquire) {
+        if self.is_loaded() {
             return Ok(());
         }
         let load = async {
@@ -153,7 +208,7 @@ impl ShardOwner {
     }
 
     async fn load(self: &Arc<Self>) -> Result<(), ErrorCode> {
-        if self.is_loaded.load(Ordering::Acquire) {
+        if self.is_loaded() {
             return Ok(());
         }
         let epoch = self.partition.led_by(self.node).map_err(|_| ErrorCode::NotCoordinator)?;
@@ -167,7 +222,7 @@ impl ShardOwner {
         let waiting = BTreeMap::new();
         *self.machine() = Some(Machine { shard, waiting, next_ticket: 0, epoch, end });
         self.tell(Request::Loaded);
-        self.is_loaded.store(true, Ordering::Release);
+        self.loaded_in.store(epoch.0, Ordering::Release);
         Ok(())
     }
 
@@ -211,7 +266,7 @@ impl ShardOwner {
         self.alarms.set(self.partition.index, next.filter(|_| lost.is_none()));
         if let Some(lost) = lost {
             tracing::warn!(partition = ?self.partition, %lost, "groups of a partition are given up");
-            self.is_loaded.store(false, Ordering::Release);
+            self.loaded_in.store(LeaderEpoch::NONE.0, Ordering::Release);
             // those who wait see their channel close
             *slot = None;
         }
@@ -291,7 +346,7 @@ impl Machine {
         for (ticket, reply) in replies {
             let answer = self.waiting.remove(&ticket).expect("a ticket is answered once");
             // whoever asked may have gone away
-            let _ = answer.send(Ok(reply));
+            let _ = answer.send(Ok(Said { reply, end: self.end, epoch: self.epoch }));
         }
         Ok(())
     }

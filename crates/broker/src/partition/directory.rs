@@ -151,6 +151,29 @@ impl LogDirectory {
         })
     }
 
+    /// A partition's high watermark as it was stored last; 0 without.
+    ///
+    /// # Errors
+    /// When the directory was given up.
+    pub(crate) fn high_watermark(&self, topic: &str, index: i32) -> Result<Offset, LogError> {
+        let stored = |files: &LogDir<RealDisk>| files.high_watermark(topic, Partition(index));
+        self.with_files(|files| Ok(stored(files).unwrap_or(Offset::ZERO)))
+    }
+
+    /// Notes up to where one log is on disk.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be written, or the directory was given up.
+    pub(crate) fn store_recovery_point(
+        &self,
+        topic: &str,
+        index: i32,
+        offset: Offset,
+    ) -> Result<(), LogError> {
+        let points = OffsetsByPartition::from([((topic.to_owned(), Partition(index)), offset)]);
+        self.with_files(|files| Ok(files.store_recovery_points(&points)?))
+    }
+
     /// Up to where a log is compacted.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! One sync at a time runs for a partition, on its directory's pool; everyone who appended before
 //! it began is served by it, and whoever comes meanwhile shares the next one.
 
-use super::{Partition, Waiter, now};
+use super::{Move, Partition, Waiter, now};
 use log::{FlushJob, RealDisk};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,15 +21,15 @@ impl Partition {
     pub(crate) async fn flushed(self: &Arc<Self>, offset: Offset) -> Result<(), ErrorCode> {
         let waiter = Arc::new(Waiter::default());
         loop {
-            self.await_move(&waiter);
+            self.await_move(Move::Committed, &waiter);
             if let Some(job) = self.next_flush(offset).await? {
                 let partition = Arc::clone(self);
                 let run = self.directory.pool.run(move || partition.run_flush(job));
-                self.forget(&waiter);
+                self.forget(Move::Committed, &waiter);
                 return run.await.unwrap_or(Err(ErrorCode::KafkaStorageError));
             }
             if self.log().await?.recovery_point() > offset {
-                self.forget(&waiter);
+                self.forget(Move::Committed, &waiter);
                 return Ok(());
             }
             waiter.woken().await;
@@ -73,7 +73,7 @@ impl Partition {
             }
         };
         self.flushing.0.store(false, Ordering::Release);
-        self.waiters.wake();
+        self.moves.of(Move::Committed).wake();
         result
     }
 }

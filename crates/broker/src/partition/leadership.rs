@@ -56,20 +56,27 @@ impl Leadership {
         Leader::unpacked(self.leader_and_epoch.load(Ordering::Acquire))
     }
 
-    /// A node's term as the leader. Nobody serves a partition of several replicas: an
-    /// acknowledgement would promise copies that no follower has.
+    /// A node's term as the leader.
     ///
     /// # Errors
     /// The leader that a client should go to.
     pub(super) fn led_by(&self, node: NodeId) -> Result<LeaderEpoch, Leader> {
         let leader = self.leader();
-        if leader.id != node {
-            return Err(leader);
-        }
-        match self.replicas.load(Ordering::Acquire) {
-            0 | 1 => Ok(leader.epoch),
-            _ => Err(Leader { id: NodeId::NONE, epoch: leader.epoch }),
-        }
+        if leader.id == node { Ok(leader.epoch) } else { Err(leader) }
+    }
+
+    pub(super) fn is_replicated(&self) -> bool {
+        self.replicas.load(Ordering::Acquire) > 1
+    }
+
+    /// Whether `node` leads others.
+    pub(super) fn has_followers(&self, node: NodeId) -> bool {
+        self.is_replicated() && self.led_by(node).is_ok()
+    }
+
+    /// Takes over an ISR that the leader knows before the image does.
+    pub(super) fn set_in_sync(&self, count: usize) {
+        self.in_sync.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Release);
     }
 
     /// Whether as many replicas are in sync as `in_sync_min` and the replication factor ask for
@@ -84,34 +91,6 @@ impl Leadership {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-
-    #[test]
-    fn a_partition_of_several_replicas_is_not_served() {
-        let state = |replicas: &[i32]| {
-            let nodes: Arc<[NodeId]> = replicas.iter().copied().map(NodeId).collect();
-            PartitionState {
-                isr: Arc::clone(&nodes),
-                replicas: nodes,
-                directories: Arc::default(),
-                removing: Arc::default(),
-                adding: Arc::default(),
-                eligible_leaders: Arc::default(),
-                last_known_leaders: Arc::default(),
-                leader: NodeId(1),
-                leader_epoch: LeaderEpoch(4),
-                partition_epoch: 0,
-                recovering: false,
-            }
-        };
-        let leadership = Leadership::new(&state(&[1]));
-        assert_eq!(leadership.led_by(NodeId(1)), Ok(LeaderEpoch(4)));
-        let led = Leader { id: NodeId(1), epoch: LeaderEpoch(4) };
-        assert_eq!(leadership.led_by(NodeId(2)), Err(led));
-        leadership.set(&state(&[1, 2]));
-        let nobody = Leader { id: NodeId::NONE, epoch: LeaderEpoch(4) };
-        assert_eq!(leadership.led_by(NodeId(1)), Err(nobody));
-    }
 
     #[test]
     fn leader_and_epoch_survive_packing() {

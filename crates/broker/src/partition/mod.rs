@@ -4,6 +4,9 @@ mod directory;
 mod ends;
 mod flush;
 mod leadership;
+mod moves;
+mod neighbours;
+mod part;
 mod pool;
 mod registry;
 mod rules;
@@ -13,6 +16,9 @@ mod waiters;
 pub(crate) use directory::{Checkpoints, LogDirectory, now};
 pub(crate) use ends::EndsSeen;
 pub(crate) use leadership::Leader;
+pub(crate) use moves::Move;
+pub(crate) use neighbours::{Neighbours, Proposed, ReplicaTerms};
+pub(crate) use part::FetchingReplica;
 pub(crate) use pool::BlockingPool;
 pub(crate) use registry::Partitions;
 pub(crate) use rules::TopicRules;
@@ -25,25 +31,37 @@ use flush::Flushing;
 use leadership::Leadership;
 use log::{Appended, LogError, Origin};
 use metadata::image::PartitionState;
+use moves::Moves;
+use part::Part;
 use record::ValidBatch;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{ErrorCode, LeaderEpoch, NodeId, TimestampMs};
-use waiters::Waiters;
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 
 /// One replica of a partition on this broker.
 pub(crate) struct Partition {
     pub topic: Arc<TopicFacts>,
     pub index: i32,
     directory: Arc<LogDirectory>,
+    neighbours: Arc<Neighbours>,
     leadership: Leadership,
-    log: Mutex<LogState>,
+    replica: Mutex<Replica>,
     is_open: AtomicBool,
     is_gone: AtomicBool,
     ends: Ends,
-    waiters: Waiters,
+    moves: Moves,
     flushing: Flushing,
+}
+
+/// What the lock guards: the log, and the part that this replica plays with it.
+struct Replica {
+    log: LogState,
+    part: Part,
+    /// What the part follows from.
+    state: Arc<PartitionState>,
+    /// As far as it is known here.
+    high_watermark: Offset,
 }
 
 /// Ten thousand idle partitions must cost little: a log is opened when someone needs it.
@@ -66,7 +84,32 @@ pub(crate) struct Stored {
 /// An open log under its lock. Never keep one across an `await`.
 pub(crate) struct LogGuard<'a> {
     partition: &'a Partition,
-    state: MutexGuard<'a, LogState>,
+    replica: MutexGuard<'a, Replica>,
+}
+
+/// Why a leader has not appended.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// This node does not lead, or in another term.
+    NotLeader(Leader),
+    Log(LogError),
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(leader) => {
+                write!(f, "broker {} leads in epoch {}", leader.id, leader.epoch)
+            }
+            Self::Log(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<LogError> for AppendError {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
 }
 
 impl fmt::Debug for Partition {
@@ -79,19 +122,27 @@ impl Partition {
     pub(crate) fn new(
         topic: Arc<TopicFacts>,
         index: i32,
-        state: &PartitionState,
+        state: &Arc<PartitionState>,
         directory: Arc<LogDirectory>,
+        neighbours: Arc<Neighbours>,
     ) -> Self {
+        let replica = Replica {
+            log: LogState::Closed,
+            part: Part::Idle,
+            state: Arc::clone(state),
+            high_watermark: Offset::ZERO,
+        };
         Self {
             topic,
             index,
             directory,
+            neighbours,
             leadership: Leadership::new(state),
-            log: Mutex::new(LogState::Closed),
+            replica: Mutex::new(replica),
             is_open: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
             ends: Ends::default(),
-            waiters: Waiters::default(),
+            moves: Moves::default(),
             flushing: Flushing::default(),
         }
     }
@@ -122,15 +173,26 @@ impl Partition {
     }
 
     /// Takes over what the image says.
-    pub(crate) fn set_state(&self, state: &PartitionState) {
+    pub(crate) fn set_state(&self, state: &Arc<PartitionState>) {
+        let mut replica = self.replica();
         let before = self.leader();
         self.leadership.set(state);
-        if self.leader() != before {
-            if let LogState::Open(log) = &mut *self.state() {
-                log.begin_epoch(state.leader_epoch);
-            }
-            self.waiters.wake();
+        replica.state = Arc::clone(state);
+        if matches!(replica.log, LogState::Open(_)) {
+            let mut log = LogGuard { partition: self, replica };
+            log.take_part();
+            log.show_and_wake();
+        } else {
+            drop(replica);
         }
+        if self.leader() != before {
+            self.moves.wake_all();
+        }
+    }
+
+    /// Whether there are other replicas than this one.
+    pub(crate) fn is_replicated(&self) -> bool {
+        self.leadership.is_replicated()
     }
 
     /// The ends, if the log has been opened.
@@ -164,67 +226,75 @@ impl Partition {
 
     /// The log, locked, if it is open.
     pub(crate) fn log_if_open(&self) -> Option<LogGuard<'_>> {
-        let state = self.state();
-        matches!(*state, LogState::Open(_)).then_some(LogGuard { partition: self, state })
+        let replica = self.replica();
+        matches!(replica.log, LogState::Open(_)).then_some(LogGuard { partition: self, replica })
     }
 
     /// Opens the log in the calling thread, which may block for as long as recovery takes.
     pub(crate) fn open(&self) -> Result<LogGuard<'_>, ErrorCode> {
-        let mut state = self.state();
-        match &*state {
-            LogState::Open(_) => {}
+        let mut replica = self.replica();
+        match &replica.log {
+            LogState::Open(_) => return Ok(LogGuard { partition: self, replica }),
             LogState::Gone => return Err(ErrorCode::NotLeaderOrFollower),
-            LogState::Closed => {
-                let mut log = self.open_files().map_err(|error| {
-                    tracing::error!(partition = ?self, %error, "cannot open a log");
-                    ErrorCode::KafkaStorageError
-                })?;
-                log.begin_epoch(self.leader().epoch);
-                let end = log.end_offset();
-                log.set_high_watermark(end);
-                *state = LogState::Open(Box::new(log));
-            }
+            LogState::Closed => {}
         }
-        let guard = LogGuard { partition: self, state };
+        let (log, high_watermark) = self.open_files().map_err(|error| {
+            tracing::error!(partition = ?self, %error, "cannot open a log");
+            ErrorCode::KafkaStorageError
+        })?;
+        replica.high_watermark = high_watermark.clamp(log.start_offset(), log.end_offset());
+        replica.log = LogState::Open(Box::new(log));
+        let mut guard = LogGuard { partition: self, replica };
+        guard.take_part();
         guard.show_ends();
         self.is_open.store(true, Ordering::Release);
         Ok(guard)
     }
 
-    fn open_files(&self) -> Result<PartitionLog, LogError> {
+    fn open_files(&self) -> Result<(PartitionLog, Offset), LogError> {
         let config = self.topic.rules.load().log.clone();
-        self.directory.open_log(&self.topic.name, self.topic.id, self.index, config)
+        let log = self.directory.open_log(&self.topic.name, self.topic.id, self.index, config)?;
+        Ok((log, self.directory.high_watermark(&self.topic.name, self.index)?))
     }
 
     /// Puts the topic's present rules in force in an open log.
     pub(crate) fn refresh_config(&self) {
         if let Some(mut log) = self.log_if_open() {
             log.set_config(self.topic.rules.load().log.clone());
+            log.obey_rules(self.leader_rules());
+        }
+    }
+
+    fn leader_rules(&self) -> replica::Rules {
+        replica::Rules {
+            lag_ms_max: self.neighbours.terms.lag_ms_max,
+            in_sync_min: self.topic.rules.load().in_sync_min,
         }
     }
 
     /// Closes a log for good: nobody can open it again.
     pub(crate) fn retire(&self) {
         self.is_gone.store(true, Ordering::Release);
-        let mut state = self.state();
+        let mut replica = self.replica();
         self.is_open.store(false, Ordering::Release);
-        *state = LogState::Gone;
-        drop(state);
-        self.waiters.wake();
+        replica.log = LogState::Gone;
+        replica.part = Part::Idle;
+        drop(replica);
+        self.moves.wake_all();
     }
 
-    /// Wakes `waiter` at the next move; see [`Waiter`].
-    pub(crate) fn await_move(&self, waiter: &Arc<Waiter>) {
-        self.waiters.add(waiter);
+    /// Wakes `waiter` at the next move of that kind; see [`Waiter`].
+    pub(crate) fn await_move(&self, of: Move, waiter: &Arc<Waiter>) {
+        self.moves.of(of).add(waiter);
     }
 
-    pub(crate) fn forget(&self, waiter: &Arc<Waiter>) {
-        self.waiters.remove(waiter);
+    pub(crate) fn forget(&self, of: Move, waiter: &Arc<Waiter>) {
+        self.moves.of(of).remove(waiter);
     }
 
-    fn state(&self) -> MutexGuard<'_, LogState> {
+    fn replica(&self) -> MutexGuard<'_, Replica> {
         // A panic under the lock leaves the log as consistent as a crash does; its files stay right.
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.replica.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -232,15 +302,18 @@ impl LogGuard<'_> {
     /// Appends as the leader, moves the ends and wakes who waits for them.
     ///
     /// # Errors
-    /// As the log's own append.
+    /// Where this node does not lead in `epoch`; as the log's own append.
     pub(crate) fn append(
         mut self,
         batch: &ValidBatch<'_>,
         origin: Origin,
         epoch: LeaderEpoch,
         now: TimestampMs,
-    ) -> Result<Stored, LogError> {
-        let log = self.state.opened();
+    ) -> Result<Stored, AppendError> {
+        if self.replica.part.leads_in() != Some(epoch) {
+            return Err(AppendError::NotLeader(self.partition.leader()));
+        }
+        let log = self.replica.opened();
         let appended = log.append(batch, origin, epoch, now)?;
         let unsynced = log.end_offset().0 - log.recovery_point().0;
         let ends = self.publish();
@@ -249,26 +322,28 @@ impl LogGuard<'_> {
 
     /// Moves the ends to where the log's are by now and wakes who waits for them.
     pub(crate) fn publish(mut self) -> EndsSeen {
-        let log = self.state.opened();
-        // The only replica is always in sync: what it has, everyone has.
-        let end = log.end_offset();
-        log.set_high_watermark(end);
+        self.take_note();
+        self.show_and_wake()
+    }
+
+    fn show_and_wake(mut self) -> EndsSeen {
+        let before = self.ends();
         let ends = self.show_ends();
         let partition = self.partition;
         drop(self);
-        partition.waiters.wake();
+        partition.moves.wake(before, ends);
         ends
     }
 
-    fn show_ends(&self) -> EndsSeen {
-        let log_end = self.end_offset();
-        let high_watermark = log_end;
+    fn show_ends(&mut self) -> EndsSeen {
+        let high_watermark = self.replica.high_watermark;
+        self.set_high_watermark(high_watermark);
         let unstable = self.first_unstable_offset().unwrap_or(high_watermark);
         let ends = EndsSeen {
             log_start: self.start_offset(),
             last_stable: unstable.min(high_watermark),
             high_watermark,
-            log_end,
+            log_end: self.end_offset(),
         };
         self.partition.ends.set(ends);
         ends
@@ -280,11 +355,17 @@ impl LogGuard<'_> {
     }
 }
 
-impl LogState {
+impl Replica {
     fn opened(&mut self) -> &mut PartitionLog {
-        match self {
-            Self::Open(log) => log,
-            Self::Closed | Self::Gone => unreachable!("a guard is only given for an open log"),
+        self.log_and_part().0
+    }
+
+    fn log_and_part(&mut self) -> (&mut PartitionLog, &mut Part) {
+        match &mut self.log {
+            LogState::Open(log) => (log, &mut self.part),
+            LogState::Closed | LogState::Gone => {
+                unreachable!("a guard is only given for an open log")
+            }
         }
     }
 }
@@ -293,7 +374,7 @@ impl std::ops::Deref for LogGuard<'_> {
     type Target = PartitionLog;
 
     fn deref(&self) -> &PartitionLog {
-        match &*self.state {
+        match &self.replica.log {
             LogState::Open(log) => log,
             LogState::Closed | LogState::Gone => {
                 unreachable!("a guard is only given for an open log")
@@ -304,6 +385,6 @@ impl std::ops::Deref for LogGuard<'_> {
 
 impl std::ops::DerefMut for LogGuard<'_> {
     fn deref_mut(&mut self) -> &mut PartitionLog {
-        self.state.opened()
+        self.replica.opened()
     }
 }

@@ -9,7 +9,7 @@
 //! A lookup takes no lock and hashes once. A change copies one shard of each map, so that ten
 //! thousand topics cost little more to create than ten.
 
-use super::{LogDirectory, Partition, Topic, TopicFacts, TopicRules};
+use super::{LogDirectory, Neighbours, Partition, Topic, TopicFacts, TopicRules};
 use arc_swap::{ArcSwap, Guard};
 use metadata::image::{self, Changes, TopicChange};
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ struct Index<K> {
 
 #[derive(Debug)]
 pub(crate) struct Partitions {
-    node: NodeId,
+    neighbours: Arc<Neighbours>,
     directories: Vec<Arc<LogDirectory>>,
     next_directory: AtomicUsize,
     by_name: Index<Arc<str>>,
@@ -80,10 +80,10 @@ impl<K: Eq + Hash + Clone> Index<K> {
 impl Partitions {
     /// # Panics
     /// Without a directory.
-    pub(crate) fn new(node: NodeId, directories: Vec<Arc<LogDirectory>>) -> Self {
+    pub(crate) fn new(neighbours: Arc<Neighbours>, directories: Vec<Arc<LogDirectory>>) -> Self {
         assert!(!directories.is_empty(), "a broker has a log directory");
         Self {
-            node,
+            neighbours,
             directories,
             next_directory: AtomicUsize::new(0),
             by_name: Index::new(),
@@ -93,7 +93,11 @@ impl Partitions {
     }
 
     pub(crate) fn node(&self) -> NodeId {
-        self.node
+        self.neighbours.node
+    }
+
+    pub(crate) fn neighbours(&self) -> &Arc<Neighbours> {
+        &self.neighbours
     }
 
     pub(crate) fn directories(&self) -> &[Arc<LogDirectory>] {
@@ -136,7 +140,10 @@ impl Partitions {
         for change in changes.topics.values() {
             match change {
                 TopicChange::Created(topic) => self.create(topic, rules(&topic.name)),
-                TopicChange::Changed { topic, partitions } => self.update(topic, partitions),
+                TopicChange::Changed { topic, partitions } => {
+                    self.give_up(topic, partitions);
+                    self.update(topic, partitions);
+                }
                 TopicChange::Deleted(_) => {}
             }
         }
@@ -167,18 +174,50 @@ impl Partitions {
         for index in changed {
             let state = described.partitions.get(index);
             if let (Some(partition), Some(state)) = (topic.partition(*index), state) {
-                self.warn_of_replicas(partition, state);
+                let was_replicated = partition.is_replicated();
                 partition.set_state(state);
+                if was_replicated || partition.is_replicated() {
+                    self.neighbours.moved(partition);
+                }
             }
         }
         let comes = |index: &i32| {
             let state = described.partitions.get(index);
-            let is_ours = state.is_some_and(|state| state.directory_of(self.node).is_some());
+            let is_ours = state.is_some_and(|state| state.directory_of(self.node()).is_some());
             is_ours && topic.partition(*index).is_none()
         };
         if topic.partitions.len() < described.partitions.len() || changed.iter().any(comes) {
             self.put(self.with_partitions(&topic, described));
         }
+    }
+
+    /// Replicas that were moved to other brokers go with their files, at once: one may come back.
+    fn give_up(&self, described: &image::Topic, changed: &[i32]) {
+        let Some(topic) = self.with_id(described.id) else { return };
+        let is_elsewhere = |partition: &Arc<Partition>| {
+            let state = described.partitions.get(&partition.index);
+            state.is_some_and(|state| state.directory_of(self.node()).is_none())
+        };
+        let held = changed.iter().filter_map(|index| topic.partition(*index));
+        let gone: Vec<_> = held.filter(|partition| is_elsewhere(partition)).collect();
+        if gone.is_empty() {
+            return;
+        }
+        let mut kept = Topic::clone(&topic);
+        for partition in gone {
+            partition.retire();
+            self.neighbours.moved(partition);
+            let slot =
+                usize::try_from(partition.index).ok().and_then(|i| kept.partitions.get_mut(i));
+            slot.map(Option::take);
+            let facts = &partition.topic;
+            let delay_ms = facts.rules.load().log.file_delete_delay_ms;
+            let directory = partition.directory();
+            if let Err(error) = directory.retire(&facts.name, facts.id, partition.index, delay_ms) {
+                tracing::error!(?partition, %error, "cannot put a replica's files aside");
+            }
+        }
+        self.put(kept);
     }
 
     /// The topic with a slot for each partition of the image; those that exist stay.
@@ -188,20 +227,16 @@ impl Partitions {
                 return Some(Arc::clone(partition));
             }
             let directory = self.directory(&topic.facts.name, *index, state)?;
-            let partition = Partition::new(Arc::clone(&topic.facts), *index, state, directory);
-            self.warn_of_replicas(&partition, state);
-            Some(Arc::new(partition))
+            let (facts, neighbours) = (Arc::clone(&topic.facts), Arc::clone(&self.neighbours));
+            let partition = Partition::new(facts, *index, state, directory, neighbours);
+            let partition = Arc::new(partition);
+            if partition.is_replicated() {
+                self.neighbours.moved(&partition);
+            }
+            Some(partition)
         };
         let partitions = described.partitions.iter().map(slot).collect();
         Topic { facts: Arc::clone(&topic.facts), partitions }
-    }
-
-    /// Controllers of Klamm refuse several replicas; one of Apache Kafka does not know better.
-    fn warn_of_replicas(&self, partition: &Partition, state: &image::PartitionState) {
-        let replicas = state.replicas.len();
-        if replicas > 1 && state.leader == self.node {
-            tracing::error!(?partition, replicas, "not served: this broker keeps one replica only");
-        }
     }
 
     /// Where a replica of this node lives: where its folder is, where the image says, or in turn.
@@ -211,7 +246,7 @@ impl Partitions {
         index: i32,
         state: &image::PartitionState,
     ) -> Option<Arc<LogDirectory>> {
-        let assigned: DirectoryId = state.directory_of(self.node)?;
+        let assigned: DirectoryId = state.directory_of(self.node())?;
         let holds = |directory: &&Arc<LogDirectory>| directory.holds(topic, index);
         let is_assigned = |directory: &&Arc<LogDirectory>| directory.id == assigned;
         let turn = || {
@@ -234,7 +269,12 @@ impl Partitions {
         self.by_id.change(&described.id, None);
         self.by_name.change(&described.name, None);
         let deleted: Vec<_> = topic.partitions.iter().flatten().cloned().collect();
-        deleted.iter().for_each(|partition| partition.retire());
+        for partition in &deleted {
+            partition.retire();
+            if partition.is_replicated() {
+                self.neighbours.moved(partition);
+            }
+        }
         deleted
     }
 }
@@ -242,6 +282,7 @@ impl Partitions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partition::ReplicaTerms;
     use image::{Image, Replay};
     use log::{FileCache, LogDir, RealDisk};
     use types::{LeaderEpoch, Offset};
@@ -263,7 +304,8 @@ mod tests {
         let files = LogDir::open(RealDisk, FileCache::new(4), folder.path().to_owned()).unwrap();
         let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
         let here = NodeId(1);
-        let partitions = Partitions::new(here, vec![Arc::new(directory)]);
+        let neighbours = Neighbours::new(here, ReplicaTerms { lag_ms_max: 1, backoff_ms: 1 });
+        let partitions = Partitions::new(Arc::new(neighbours), vec![Arc::new(directory)]);
         let topic = TopicRecord { name: "t".into(), topic_id: ID };
         let elsewhere = PartitionRecord {
             topic_id: ID,

@@ -128,6 +128,11 @@ impl<D: Disk> LogDir<D> {
         self.kept().high_watermarks.offsets().clone()
     }
 
+    /// A partition's high watermark as it was stored last.
+    pub fn high_watermark(&self, topic: &str, partition: Partition) -> Option<Offset> {
+        self.kept().high_watermarks.get(&(topic.to_owned(), partition))
+    }
+
     /// The partitions' folders, in order.
     ///
     /// # Errors

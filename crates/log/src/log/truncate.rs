@@ -10,8 +10,8 @@ use crate::names::{FileName, LEADER_EPOCHS, Part, Stage};
 use crate::segment::Segment;
 
 impl<D: Disk> Log<D> {
-    /// Cuts everything from `end` on; of the batch that holds it, all. Nothing happens behind the
-    /// log's end. A log that began behind `end` begins there from then on. The recovery point may
+    /// Cuts everything from `end` on; of the batch that holds it, all. Behind the
+    /// log's end only epochs without records go. A log that began behind `end` begins there from then on. The recovery point may
     /// go back: it is to be stored before the log grows again, lest a crash finds more counted as
     /// durable than is.
     ///
@@ -19,7 +19,9 @@ impl<D: Disk> Log<D> {
     /// `Storage`, `DiskFull`.
     pub fn truncate_to(&mut self, end: Offset, now: TimestampMs) -> Result<(), LogError> {
         if end >= self.end {
-            return Ok(());
+            // a leader that appended nothing has left its epoch here
+            self.epochs.truncate_end(end);
+            return self.store_epochs();
         }
         if end <= self.segments[0].base_offset {
             return self.start_over_at(end, now);

@@ -2,9 +2,9 @@
 //! (KIP-590), or directly where the broker asks for itself.
 
 use metadata::decide::{
-    AllocateProducerIds, AlterConfigs, AlterPartitionReassignments, Command, CreatePartitions,
-    CreateTopics, DeleteTopics, ElectLeaders, IncrementalAlterConfigs, ListPartitionReassignments,
-    Refusal, UnregisterBroker, UnregisterController, UpdateFeatures,
+    AllocateProducerIds, AlterConfigs, AlterPartition, AlterPartitionReassignments, Command,
+    CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders, IncrementalAlterConfigs,
+    ListPartitionReassignments, Refusal, UnregisterBroker, UnregisterController, UpdateFeatures,
 };
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use types::{ErrorCode, TopicId};
 use wire::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use wire::alter_configs_request::AlterConfigsRequest;
 use wire::alter_partition_reassignments_request::AlterPartitionReassignmentsRequest;
+use wire::alter_partition_request::AlterPartitionRequest;
 use wire::create_partitions_request::CreatePartitionsRequest;
 use wire::create_topics_request::CreateTopicsRequest;
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
@@ -28,6 +29,9 @@ use wire::{ApiKey, DefaultPrincipalData, Message as _, Request};
 
 use super::{RemoteController, Unavailable};
 use crate::peer::{Encode, Encoded, PeerError, Versions, response};
+
+/// What a broker asks for itself goes to the controller without an envelope.
+const OWN: &[ApiKey] = &[ApiKey::AllocateProducerIds, ApiKey::AlterPartition];
 
 const ENVELOPE_VERSION: i16 = 0;
 const PRINCIPAL_VERSION: i16 = 0;
@@ -63,7 +67,7 @@ impl RemoteController {
         let (version, request) = (command.version(), command.request());
         // one type for all commands keeps the tasks of connections small
         Box::pin(async move {
-            let reply = if <C::Request as Request<'static>>::KEY == ApiKey::AllocateProducerIds {
+            let reply = if OWN.contains(&<C::Request as Request<'static>>::KEY) {
                 let answered = self.controller.call(request).await;
                 answered.and_then(|answered| Ok(C::reply(answered.read::<C::Request>()?)))
             } else {
@@ -255,6 +259,18 @@ impl Forwarded for AllocateProducerIds {
 
     fn request(self) -> Self::Request {
         AllocateProducerIdsRequest { broker_id: self.broker.0, broker_epoch: self.epoch.0 }
+    }
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+        response
+    }
+}
+
+impl Forwarded for AlterPartition {
+    type Request = AlterPartitionRequest;
+
+    fn request(self) -> Self::Request {
+        self.0
     }
 
     fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {

@@ -1,0 +1,325 @@
+//! Leader and follower with logs on disk, their fetches carried by hand.
+
+use crate::fetch::{self, Budget, Followed, Reader, Reading, Want};
+use crate::partition::{
+    AppendError, FetchingReplica, LogDirectory, Neighbours, Partition, Partitions, Proposed,
+    ReplicaTerms, TopicRules, now,
+};
+use log::{FileCache, LogDir, Origin, RealDisk};
+use metadata::image::{Changes, Image, Replay};
+use record::{BatchBuilder, Codec, Producer, with_scratch};
+use replica::{EpochEnd, Fetch, Fetched, FollowerInput, IsrAnswer};
+use std::sync::Arc;
+use types::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId};
+use wire::fetch_request::FetchPartition;
+use wire::partition_change_record::PartitionChangeRecord;
+use wire::partition_record::PartitionRecord;
+use wire::record_frame::MetadataRecord;
+use wire::register_broker_record::RegisterBrokerRecord;
+use wire::topic_record::TopicRecord;
+
+const TOPIC: TopicId = TopicId::from_random([7; 16]);
+const IN_SYNC_MIN: usize = 2;
+
+/// One broker of two, with its directory.
+struct Broker {
+    node: NodeId,
+    folder: tempfile::TempDir,
+    partitions: Partitions,
+    image: Arc<Image>,
+}
+
+/// The metadata log that both follow.
+struct Metadata {
+    replay: Replay,
+    next: i64,
+}
+
+impl Metadata {
+    /// Two brokers, and a topic of one partition that the first one leads.
+    fn new() -> Self {
+        let mut metadata = Self { replay: Replay::from_image(Image::default()), next: 0 };
+        for broker_id in [1, 2] {
+            let broker_epoch = i64::from(broker_id);
+            let record = RegisterBrokerRecord {
+                broker_id,
+                broker_epoch,
+                fenced: false,
+                ..RegisterBrokerRecord::default()
+            };
+            metadata.write(&MetadataRecord::RegisterBroker(record));
+        }
+        metadata.write(&MetadataRecord::Topic(TopicRecord { name: "t".into(), topic_id: TOPIC }));
+        metadata.write(&MetadataRecord::Partition(PartitionRecord {
+            topic_id: TOPIC,
+            replicas: vec![1, 2],
+            isr: vec![1, 2],
+            leader: 1,
+            leader_epoch: 0,
+            partition_epoch: 0,
+            ..PartitionRecord::default()
+        }));
+        metadata
+    }
+
+    fn write(&mut self, record: &MetadataRecord<'_>) {
+        self.replay.apply(Offset(self.next), LeaderEpoch(0), record);
+        self.next += 1;
+    }
+
+    fn elect(&mut self, leader: i32, isr: &[i32]) {
+        self.write(&MetadataRecord::PartitionChange(PartitionChangeRecord {
+            topic_id: TOPIC,
+            isr: Some(isr.to_vec()),
+            leader,
+            ..PartitionChangeRecord::default()
+        }));
+    }
+
+    fn tell(&mut self, brokers: &mut [&mut Broker]) {
+        let image = Arc::new(self.replay.publish());
+        brokers.iter_mut().for_each(|broker| broker.learn(&image));
+    }
+}
+
+impl Broker {
+    fn new(node: i32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let partitions = partitions(NodeId(node), folder.path());
+        Self { node: NodeId(node), folder, partitions, image: Arc::default() }
+    }
+
+    fn learn(&mut self, image: &Arc<Image>) {
+        self.partitions.neighbours().learn(image);
+        let rules = |_: &str| TopicRules { in_sync_min: IN_SYNC_MIN, ..TopicRules::default() };
+        self.partitions.apply(&Changes::between(&self.image, image), rules);
+        self.image = Arc::clone(image);
+    }
+
+    /// The process ends in order and another one starts.
+    fn restart(&mut self) {
+        crate::background::close_logs(&self.partitions, None);
+        self.partitions = partitions(self.node, self.folder.path());
+        let image = std::mem::take(&mut self.image);
+        self.learn(&image);
+    }
+
+    fn partition(&self) -> Arc<Partition> {
+        let partition = Arc::clone(self.partitions.with_id(TOPIC).unwrap().partition(0).unwrap());
+        partition.open().map(drop).unwrap();
+        partition
+    }
+
+    fn append(&self, value: &str) -> Result<(), AppendError> {
+        let mut builder = BatchBuilder::new();
+        builder.append(now(), None, Some(value.as_bytes()), &[]).unwrap();
+        let batch = with_scratch(|s| builder.seal(Codec::NONE, Producer::default(), s));
+        let partition = self.partition();
+        let epoch = partition.leader().epoch;
+        let log = partition.log_if_open().unwrap();
+        log.append(&batch, Origin::Client, epoch, now()).map(drop)
+    }
+
+    /// Log end and high watermark.
+    fn ends(&self) -> (i64, i64) {
+        let ends = self.partition().ends_if_open().unwrap();
+        (ends.log_end.0, ends.high_watermark.0)
+    }
+
+    fn values(&self) -> Vec<String> {
+        let partition = self.partition();
+        let mut log = partition.log_if_open().unwrap();
+        let (start, end) = (log.start_offset(), log.end_offset());
+        let slice = log.read(start, u32::MAX, end, true).unwrap();
+        let bytes = slice.map(|slice| slice.to_vec().unwrap()).unwrap_or_default();
+        let mut values = Vec::new();
+        for batch in record::batches(&bytes) {
+            with_scratch(|scratch| {
+                for record in batch.unwrap().records(scratch).unwrap() {
+                    let value = record.unwrap().value.unwrap().to_vec();
+                    values.push(String::from_utf8(value).unwrap());
+                }
+            });
+        }
+        values
+    }
+
+    /// One fetch of `follower` from this leader, and what it makes of the answer.
+    async fn serve(&self, follower: &Self) -> Option<Fetched> {
+        let fetch = follower.partition().plan_fetch()?;
+        let (answer, records) = self.answer(follower, fetch).await;
+        follower.partition().follow(FollowerInput::Fetched { fetch, answer }, &records);
+        Some(answer)
+    }
+
+    async fn answer(&self, follower: &Self, fetch: Fetch) -> (Fetched, Vec<u8>) {
+        let broker_epoch = BrokerEpoch(i64::from(follower.node.0));
+        let replica = FetchingReplica { node: follower.node, broker_epoch };
+        let reader = Reader::Replica { replica, is_news: true };
+        let want = Want { committed_only: false, by_id: true, reader, rack: None };
+        let wanted = FetchPartition {
+            current_leader_epoch: fetch.epoch.0,
+            fetch_offset: fetch.offset.0,
+            last_fetched_epoch: fetch.last_fetched.0,
+            log_start_offset: fetch.log_start.0,
+            partition_max_bytes: i32::MAX,
+            ..FetchPartition::default()
+        };
+        let mut followed = Followed::new(&Arc::from(""), TOPIC, &wanted);
+        let mut budget = Budget { bytes_left: usize::MAX, is_untouched: true };
+        match fetch::read(&self.partitions, &mut followed, want, &mut budget).await {
+            Reading::Refused { code, .. } => (Fetched::Refused(code), Vec::new()),
+            Reading::Elsewhere { .. } => unreachable!("only consumers are sent elsewhere"),
+            Reading::Diverged { end, .. } => {
+                let end = EpochEnd { epoch: end.epoch, end: end.end_offset };
+                (Fetched::Diverging(end), Vec::new())
+            }
+            Reading::Read { ends, slice, .. } => {
+                let bytes = slice.map(|slice| slice.to_vec().unwrap()).unwrap_or_default();
+                let last =
+                    record::batches(&bytes).last().map(|b| b.unwrap().header().next_offset());
+                let answer = Fetched::Records {
+                    next_offset: last.unwrap_or(fetch.offset),
+                    high_watermark: ends.high_watermark,
+                    log_start: ends.log_start,
+                };
+                (answer, bytes)
+            }
+        }
+    }
+}
+
+fn partitions(node: NodeId, folder: &std::path::Path) -> Partitions {
+    let files = LogDir::open(RealDisk, FileCache::new(4), folder.to_owned()).unwrap();
+    let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
+    let terms = ReplicaTerms { lag_ms_max: i64::MAX, backoff_ms: 1 };
+    Partitions::new(Arc::new(Neighbours::new(node, terms)), vec![Arc::new(directory)])
+}
+
+fn pair() -> (Metadata, Broker, Broker) {
+    let (mut metadata, mut one, mut two) = (Metadata::new(), Broker::new(1), Broker::new(2));
+    metadata.tell(&mut [&mut one, &mut two]);
+    one.partition();
+    two.partition();
+    (metadata, one, two)
+}
+
+#[tokio::test]
+async fn records_are_committed_when_the_follower_has_them() {
+    let (_, one, two) = pair();
+    one.append("a").unwrap();
+    one.append("b").unwrap();
+    assert_eq!(one.ends(), (2, 0), "nobody else has it");
+    one.serve(&two).await;
+    assert_eq!((one.ends(), two.ends()), ((2, 0), (2, 0)), "it has not said so yet");
+    assert!(!one.partition().is_acknowledged(Offset(2)));
+    one.serve(&two).await;
+    assert_eq!((one.ends(), two.ends()), ((2, 2), (2, 2)));
+    assert!(one.partition().is_acknowledged(Offset(2)));
+    assert_eq!(two.values(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_leader_that_comes_back_cuts_what_it_alone_had() {
+    let (mut metadata, mut one, mut two) = pair();
+    one.append("a").unwrap();
+    one.serve(&two).await;
+    one.serve(&two).await;
+    one.append("lost").unwrap();
+    metadata.elect(2, &[2, 1]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    let refused = one.append("too late");
+    assert!(matches!(refused, Err(AppendError::NotLeader(leader)) if leader.id == NodeId(2)));
+    two.append("b").unwrap();
+    let parted = two.serve(&one).await;
+    assert!(matches!(parted, Some(Fetched::Diverging(_))), "{parted:?}");
+    assert_eq!(one.values(), ["a"]);
+    two.serve(&one).await;
+    two.serve(&one).await;
+    assert_eq!(one.values(), ["a", "b"]);
+    assert_eq!((one.ends(), two.ends()), ((2, 2), (2, 2)));
+}
+
+/// A leader of no records leaves nothing but an epoch, which must not keep it from following.
+#[tokio::test]
+async fn a_leader_that_appended_nothing_follows_at_once() {
+    let (mut metadata, mut one, mut two) = pair();
+    one.append("a").unwrap();
+    one.serve(&two).await;
+    one.serve(&two).await;
+    // only the first one hears of its own second term
+    metadata.elect(1, &[1, 2]);
+    metadata.tell(&mut [&mut one]);
+    metadata.elect(2, &[2, 1]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    two.serve(&one).await;
+    two.append("b").unwrap();
+    two.serve(&one).await;
+    assert_eq!(one.values(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn what_is_committed_before_a_term_is_not_known_at_its_start() {
+    let (mut metadata, mut one, mut two) = pair();
+    one.append("a").unwrap();
+    one.serve(&two).await;
+    metadata.elect(2, &[2, 1]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    let is_known = |broker: &Broker| {
+        let partition = broker.partition();
+        partition.log_if_open().unwrap().is_watermark_known()
+    };
+    assert!(!is_known(&two), "{:?}", two.ends());
+    two.serve(&one).await;
+    assert!(is_known(&two), "{:?}", two.ends());
+}
+
+#[tokio::test]
+async fn a_watermark_survives_the_process_and_does_not_grow_by_it() {
+    let (_, one, mut two) = pair();
+    one.append("a").unwrap();
+    one.serve(&two).await;
+    one.serve(&two).await;
+    one.append("b").unwrap();
+    one.serve(&two).await;
+    assert_eq!(two.ends(), (2, 1));
+    two.restart();
+    assert_eq!(two.ends(), (2, 1), "what the leader has not said to be committed is not");
+}
+
+#[tokio::test]
+async fn too_few_in_sync_stop_the_watermark_until_the_controller_takes_another_in() {
+    let (mut metadata, mut one, mut two) = pair();
+    metadata.elect(1, &[1]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    assert!(!one.partition().has_enough_in_sync());
+    one.append("a").unwrap();
+    assert_eq!(one.ends(), (1, 0));
+    one.serve(&two).await;
+    one.serve(&two).await;
+    assert_eq!(one.ends(), (1, 0), "nobody but the controller makes a member");
+    let proposed = one.partitions.neighbours().proposals().await;
+    let [Proposed { proposal, .. }] = proposed.as_slice() else { panic!("{proposed:?}") };
+    let isr: Vec<_> = proposal.isr.iter().map(|member| member.node).collect();
+    assert_eq!(isr, [NodeId(1), NodeId(2)]);
+    let answer = IsrAnswer::Holds {
+        leader_epoch: LeaderEpoch(1),
+        partition_epoch: PartitionEpoch(proposal.partition_epoch.0 + 1),
+        isr,
+    };
+    one.partition().isr_answered(proposal.partition_epoch, answer);
+    assert!(one.partition().has_enough_in_sync());
+    assert_eq!(one.ends(), (1, 1));
+}
+
+#[tokio::test]
+async fn records_with_a_broken_checksum_are_not_appended() {
+    let (_, one, two) = pair();
+    one.append("a").unwrap();
+    let fetch = two.partition().plan_fetch().unwrap();
+    let (answer, mut records) = one.answer(&two, fetch).await;
+    *records.last_mut().unwrap() ^= 1;
+    two.partition().follow(FollowerInput::Fetched { fetch, answer }, &records);
+    assert_eq!(two.values(), [""; 0]);
+    assert_eq!(two.partition().plan_fetch(), None, "it waits");
+}
