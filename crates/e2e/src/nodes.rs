@@ -172,12 +172,6 @@ impl Node {
         self.bootstrap()
     }
 
-    /// Its only log directory.
-    #[must_use]
-    pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     /// Its copy of the metadata log.
     #[must_use]
     pub fn metadata(&self) -> PathBuf {
