@@ -336,14 +336,40 @@ impl Consumer {
         let revoked: Vec<_> = self.positions.partitions().into_iter().collect();
         let Some(group) = &mut self.group else { return Ok(()) };
         group.heartbeat = None;
-        let Some(membership) = group.membership.take() else { return Ok(()) };
+        let Some(mut membership) = group.membership.take() else { return Ok(()) };
         self.listener.on_revoked(&revoked);
         if self.config.group_instance_id.is_some() || !self.config.leave_group_on_close {
             return Ok(());
         }
         let reason = "the consumer is being closed";
-        heartbeat::leave(&self.cluster, &self.config, &group.id, &membership, reason).await
+        let cluster = &self.cluster;
+        let mut failures = 0;
+        loop {
+            let left = heartbeat::leave(cluster, &self.config, &group.id, &membership, reason);
+            match left.await {
+                Err(error) if has_moved(&error) => {
+                    tokio::time::sleep(cluster.backoff(failures)).await;
+                    failures += 1;
+                    if let Ok(found) = coordinator::find(cluster, &group.id).await {
+                        membership.coordinator = found;
+                    }
+                }
+                done => return done,
+            }
+        }
     }
+}
+
+/// Whether another broker coordinates the group, or will in a moment.
+fn has_moved(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::NotCoordinator
+            | ErrorCode::CoordinatorNotAvailable
+            | ErrorCode::CoordinatorLoadInProgress
+            // the one that was the coordinator is in the metadata no more
+            | ErrorCode::BrokerNotAvailable
+    )
 }
 
 /// What a group committed, from whoever coordinates it.
