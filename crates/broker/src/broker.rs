@@ -2,11 +2,7 @@
 
 use crate::background::{Chores, Cleaner, CleanerSettings, Housekeeper, Intervals, close_logs};
 use crate::connection_limits::connection_limits;
-use crate::controller::remote::{RemoteController, RemoteSettings};
-use crate::controller::{
-    Authority, BrokerMembership, Controller, ControllerError, ControllerSettings, ImageListener,
-    Membership,
-};
+use crate::controller::{Authority, BrokerMembership, ControllerError, ImageListener, Membership};
 use crate::effects::Effects;
 use crate::fetch::Sessions;
 use crate::groups::{GroupSettings, Groups};
@@ -28,7 +24,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use types::DirectoryId;
 
 /// The server; see [`Broker::start`].
 #[derive(Debug)]
@@ -126,7 +121,7 @@ impl Broker {
             admission: Arc::clone(&admission),
         };
         let listener = image_listener(effects, &chores, &groups);
-        let controller = start_controller(&settings, membership, directory_id, listener)?;
+        let controller = Authority::start(&settings.config, membership, directory_id, listener)?;
         let fetch_sessions = Sessions::new(settings.fetch.sessions_max);
         let node = Arc::new(Node {
             settings,
@@ -149,14 +144,11 @@ impl Broker {
         let http = start_http(&node).await?;
         let reactors = Reactors::start(&node, node.settings.network.reactors);
         let reactors = Arc::new(reactors.map_err(StartError::Threads)?);
-        let bound = with_kinds(bound, &node.settings);
-        let accept =
-            net::accept_all(bound, Arc::clone(&reactors), admission, node.stopping.clone());
-        let accepting = tokio::spawn(once_in_service(Arc::clone(&node), accept));
+        let accepting = tokio::spawn(accept(Arc::clone(&node), &reactors, admission, bound));
         let coordinating = tokio::spawn(async move { groups.run().await });
         let leading = tokio::spawn(keep_in_sync(Arc::clone(&node)));
         let following = Fetchers::start(&node).map_err(StartError::Threads)?;
-        node.ready.store(roles.controller, Ordering::Release);
+        node.ready.store(node.controller.is_in_service(), Ordering::Release);
         Ok(Running {
             node,
             reactors,
@@ -170,6 +162,26 @@ impl Broker {
             stop,
             listeners,
         })
+    }
+}
+
+/// Serves other nodes at once, and clients from when the controller has let this node in.
+fn accept(
+    node: Arc<Node>,
+    reactors: &Arc<Reactors>,
+    admission: Arc<Admission>,
+    bound: Vec<BoundListener>,
+) -> impl Future<Output = ()> + use<> {
+    let (controllers, brokers): (Vec<_>, Vec<_>) = with_kinds(bound, &node.settings)
+        .into_iter()
+        .partition(|(_, kind)| *kind == ListenerKind::Controller);
+    let accept = |listeners| {
+        let (reactors, admission) = (Arc::clone(reactors), Arc::clone(&admission));
+        net::accept_all(listeners, reactors, admission, node.stopping.clone())
+    };
+    let (controllers, brokers) = (accept(controllers), accept(brokers));
+    async move {
+        tokio::join!(controllers, once_in_service(node, brokers));
     }
 }
 
@@ -196,21 +208,6 @@ fn image_listener(effects: Effects, chores: &Arc<Chores>, groups: &Arc<Groups>) 
         groups.forget_topics(deleted.iter().map(|partition| &*partition.topic));
         chores.remove(deleted);
     })
-}
-
-fn start_controller(
-    settings: &Settings,
-    membership: Membership,
-    directory_id: DirectoryId,
-    listener: ImageListener,
-) -> Result<Authority, ControllerError> {
-    let config = &settings.config;
-    if config.roles.controller {
-        let settings = ControllerSettings::from_config(config, membership, directory_id);
-        return Ok(Authority::Here(Controller::start(settings, listener)?));
-    }
-    let settings = RemoteSettings::from_config(config, membership, directory_id);
-    Ok(Authority::Elsewhere(RemoteController::start(settings, listener)?))
 }
 
 /// With a heartbeat so often, a session of 1.5 s outlives two of them that are lost.

@@ -14,7 +14,7 @@
 //! connection's task and may await; it must not block the thread.
 
 use crate::api;
-use crate::controller::{Authority, Controller};
+use crate::controller::Controller;
 use crate::net::{ConnectionInfo, FileRange, ListenerKind, Reply};
 use crate::node::Node;
 use crate::partition::Partition;
@@ -33,15 +33,12 @@ pub(crate) struct RequestContext<'a> {
 }
 
 impl RequestContext<'_> {
-    /// The controller, if this node is one.
+    /// The controller, if this node is the active one.
     ///
     /// # Errors
     /// `NOT_CONTROLLER`.
     pub(crate) fn controller(&self) -> Result<&Controller, ErrorCode> {
-        match &self.node.controller {
-            Authority::Here(controller) => Ok(controller),
-            Authority::Elsewhere(_) => Err(ErrorCode::NotController),
-        }
+        self.node.controller.active().ok_or(ErrorCode::NotController)
     }
 
     /// A partition that this node leads.
@@ -260,7 +257,13 @@ routes! {
     DescribeProducers => describe_producers,
     ListConfigResources => list_config_resources,
     DescribeTopicPartitions => describe_topic_partitions,
+    Vote => vote,
+    BeginQuorumEpoch => begin_quorum_epoch,
+    EndQuorumEpoch => end_quorum_epoch,
     DescribeQuorum => describe_quorum,
+    AddRaftVoter => add_raft_voter,
+    RemoveRaftVoter => remove_raft_voter,
+    UpdateRaftVoter => update_raft_voter,
     Envelope => envelope,
     FetchSnapshot => fetch_snapshot,
     BrokerRegistration => broker_registration,

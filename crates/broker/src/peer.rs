@@ -12,7 +12,7 @@ mod link;
 mod presence;
 
 pub(crate) use line::Line;
-pub(crate) use link::Versions;
+pub(crate) use link::{Link, Versions};
 pub(crate) use presence::{Presence, presence};
 
 use line::Call;

@@ -167,6 +167,18 @@ impl Raft {
         self.control.kraft_version()
     }
 
+    /// The watermark as the leader told it last, which may be ahead of our log.
+    #[must_use]
+    pub fn leader_high_watermark(&self) -> Option<Offset> {
+        match &self.role {
+            Role::Follower(follower) => follower.leader_high_watermark,
+            Role::Leader(_) => self.high_watermark,
+            Role::Unattached(_) | Role::Prospective(_) | Role::Candidate(_) | Role::Resigned(_) => {
+                None
+            }
+        }
+    }
+
     /// The highest offset that this node knows to be committed.
     #[must_use]
     pub fn committed(&self) -> Option<Offset> {

@@ -1,12 +1,13 @@
 //! DescribeQuorum: who leads the metadata log, and how far its voters and observers are.
 
 use super::fetch_metadata_log::METADATA_TOPIC;
-use crate::controller::Authority;
-use crate::controller::leader::{QuorumView, ReplicaView};
+use super::quorum::{leader_id, serve};
 use crate::dispatch::RequestContext;
-use metadata::image::Endpoint;
+use crate::net::ListenerKind;
+use raft::message::DescribeQuorumAnswer;
+use raft::{Answer, Endpoint, Request, Voter, message};
 use std::borrow::Cow;
-use types::{DirectoryId, ErrorCode, NodeId};
+use types::{DirectoryId, ErrorCode};
 use wire::describe_quorum_request::DescribeQuorumRequest;
 use wire::describe_quorum_response::{
     DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
@@ -24,11 +25,15 @@ pub(crate) async fn answer(
     if asked.collect::<Vec<_>>() != [(METADATA_TOPIC, 0)] {
         return unknown(&request);
     }
-    let answered = match &context.node.controller {
-        Authority::Here(controller) => controller.quorum().await.ok().map(|view| response(&view)),
-        Authority::Elsewhere(controller) => {
-            controller.describe_quorum(request.into_owned()).await.ok()
+    let controller = &context.node.controller;
+    let is_here = context.connection.kind == ListenerKind::Controller;
+    let answered = if is_here || controller.active().is_some() {
+        match serve(context, Request::DescribeQuorum).await.map(|served| served.answer) {
+            Ok(Answer::DescribeQuorum(answer)) => Some(response(&answer)),
+            Ok(_) | Err(_) => None,
         }
+    } else {
+        controller.describe_quorum(request.into_owned()).await.ok()
     };
     let mut response = answered.unwrap_or_else(|| DescribeQuorumResponse {
         error_code: ErrorCode::NotController.code(),
@@ -50,40 +55,44 @@ fn forget_directories(response: &mut DescribeQuorumResponse<'static>) {
     }
 }
 
-fn response(view: &QuorumView) -> DescribeQuorumResponse<'static> {
-    let replicas = |views: &[ReplicaView]| views.iter().map(replica).collect();
+fn response(answer: &DescribeQuorumAnswer) -> DescribeQuorumResponse<'static> {
+    let replicas = |states: &[message::ReplicaState]| states.iter().map(replica).collect();
     let partition = PartitionData {
-        leader_id: view.leader.id.0,
-        leader_epoch: view.leader.epoch.0,
-        high_watermark: view.high_watermark.0,
-        current_voters: replicas(&view.voters),
-        observers: replicas(&view.observers),
+        error_code: answer.error.code(),
+        leader_id: leader_id(&answer.leader),
+        leader_epoch: answer.leader.epoch.0,
+        high_watermark: answer.high_watermark.0,
+        current_voters: replicas(&answer.voters),
+        observers: replicas(&answer.observers),
         ..PartitionData::default()
     };
     DescribeQuorumResponse {
         topics: vec![TopicData { topic_name: METADATA_TOPIC.into(), partitions: vec![partition] }],
-        nodes: vec![node(view.leader.id, &view.leader.endpoints)],
+        nodes: match answer.error {
+            ErrorCode::None => answer.nodes.iter().map(node).collect(),
+            _ => Vec::new(),
+        },
         ..DescribeQuorumResponse::default()
     }
 }
 
-fn replica(view: &ReplicaView) -> ReplicaState {
+fn replica(state: &message::ReplicaState) -> ReplicaState {
     ReplicaState {
-        replica_id: view.node.0,
-        replica_directory_id: view.directory,
-        log_end_offset: view.end.0,
-        last_fetch_timestamp: view.fetched.0,
-        last_caught_up_timestamp: view.caught_up.0,
+        replica_id: state.key.id.0,
+        replica_directory_id: state.key.directory_or_zero(),
+        log_end_offset: state.log_end.0,
+        last_fetch_timestamp: state.last_fetch.0,
+        last_caught_up_timestamp: state.last_caught_up.0,
     }
 }
 
-fn node(id: NodeId, endpoints: &[Endpoint]) -> Node<'static> {
-    let listener = |endpoint: &Endpoint| Listener {
-        name: Cow::Owned(endpoint.listener.to_string()),
-        host: Cow::Owned(endpoint.host.to_string()),
+fn node(voter: &Voter) -> Node<'static> {
+    let listener = |(name, endpoint): (&String, &Endpoint)| Listener {
+        name: Cow::Owned(name.clone()),
+        host: Cow::Owned(endpoint.host.clone()),
         port: endpoint.port,
     };
-    Node { node_id: id.0, listeners: endpoints.iter().map(listener).collect() }
+    Node { node_id: voter.key.id.0, listeners: voter.endpoints.0.iter().map(listener).collect() }
 }
 
 fn unknown(request: &DescribeQuorumRequest<'_>) -> DescribeQuorumResponse<'static> {

@@ -1,6 +1,8 @@
 //! UpdateFeatures: the cluster goes to other levels.
 
 use crate::dispatch::RequestContext;
+use metadata::features::Feature;
+use std::borrow::Cow;
 use types::ErrorCode;
 use wire::update_features_request::UpdateFeaturesRequest;
 use wire::update_features_response::UpdateFeaturesResponse;
@@ -9,16 +11,41 @@ pub(crate) async fn answer(
     context: &RequestContext<'_>,
     request: UpdateFeaturesRequest<'_>,
 ) -> UpdateFeaturesResponse<'static> {
+    let kraft_version = context.node.controller.kraft_version();
+    let wanted = wanted_kraft_version(&request).filter(|wanted| *wanted > kraft_version);
     let command = metadata::decide::UpdateFeatures {
         request: request.into_owned(),
         version: context.version,
-        kraft_version: context.node.controller.kraft_version(),
+        kraft_version,
     };
-    match context.node.controller.submit(command).await {
+    let controller = context.node.controller.active();
+    let response = match context.node.controller.submit(command).await {
         Ok(response) => response,
-        Err(_) => UpdateFeaturesResponse {
-            error_code: ErrorCode::NotController.code(),
-            ..Default::default()
-        },
+        Err(_) => return refused(ErrorCode::NotController, None),
+    };
+    match (controller, wanted) {
+        (Some(controller), Some(version)) if response.error_code == ErrorCode::None.code() => {
+            match controller.upgrade_kraft(version).await {
+                Ok(Ok(())) => response,
+                Ok(Err(why)) => refused(ErrorCode::InvalidUpdateVersion, Some(why)),
+                Err(_) => refused(ErrorCode::NotController, None),
+            }
+        }
+        _ => response,
+    }
+}
+
+/// The level that the quorum itself shall run, which is no record of the cluster's state.
+fn wanted_kraft_version(request: &UpdateFeaturesRequest<'_>) -> Option<i16> {
+    let mut updates = request.feature_updates.iter().filter(|_| !request.validate_only);
+    let update = updates.find(|update| update.feature == Feature::Kraft.name())?;
+    Some(update.max_version_level)
+}
+
+fn refused(code: ErrorCode, why: Option<String>) -> UpdateFeaturesResponse<'static> {
+    UpdateFeaturesResponse {
+        error_code: code.code(),
+        error_message: why.map(Cow::Owned),
+        ..UpdateFeaturesResponse::default()
     }
 }

@@ -42,6 +42,8 @@ async fn unwrapped(
         tracing::warn!(peer = %context.connection.peer, %refusal, "cannot answer an envelope");
         ErrorCode::InvalidRequest
     })?;
+    // whoever lost the lead meanwhile answered for nobody: the broker asks the next one
+    context.controller()?;
     let mut bytes = reply.ok_or(ErrorCode::InvalidRequest)?.plan.inline;
     bytes.drain(..LENGTH_BYTES);
     Ok(bytes)

@@ -1,20 +1,19 @@
 //! FetchSnapshot: a snapshot of the metadata log, piece by piece.
 
-use super::fetch_metadata_log::{METADATA_TOPIC, endpoint};
-use crate::controller::checkpoint;
-use crate::controller::leader::{LogLeader, SnapshotFetch, SnapshotPart, SnapshotRefusal};
+use super::fetch_metadata_log::METADATA_TOPIC;
+use super::quorum::{check_cluster, leader_endpoint, leader_id, serve};
+use crate::controller::Served;
 use crate::dispatch::RequestContext;
+use raft::message::{self, FetchSnapshotAnswer};
+use raft::{Answer, LogEnd, ReplicaKey, Request};
 use std::borrow::Cow;
-use types::{ErrorCode, LeaderEpoch, Offset};
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 use wire::Records;
-use wire::fetch_snapshot_request::{self, FetchSnapshotRequest};
+use wire::fetch_snapshot_request::FetchSnapshotRequest;
 use wire::fetch_snapshot_response::{
     FetchSnapshotResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionSnapshot, SnapshotId,
     TopicSnapshot,
 };
-
-/// No answer is larger, whatever the request allows.
-const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 const FIRST_VERSION_WITH_ENDPOINTS: i16 = 1;
 
@@ -22,80 +21,72 @@ pub(crate) async fn answer(
     context: &RequestContext<'_>,
     request: FetchSnapshotRequest<'_>,
 ) -> FetchSnapshotResponse<'static> {
-    let cluster = request.cluster_id.as_deref();
-    if cluster.is_some_and(|cluster| cluster != context.node.cluster_id) {
-        return refused(ErrorCode::InconsistentClusterId);
+    let fetch = match read(context, &request) {
+        Ok(fetch) => fetch,
+        Err(code) => return refused(code),
+    };
+    match serve(context, Request::FetchSnapshot(fetch)).await {
+        Ok(Served { answer: Answer::FetchSnapshot(answer), bytes, snapshot_size }) => {
+            response(context, &answer, bytes, snapshot_size)
+        }
+        Ok(_) => refused(ErrorCode::UnknownServerError),
+        Err(code) => refused(code),
     }
+}
+
+fn read(
+    context: &RequestContext<'_>,
+    request: &FetchSnapshotRequest<'_>,
+) -> Result<message::FetchSnapshotRequest, ErrorCode> {
+    check_cluster(context, request.cluster_id.as_deref())?;
     let asked = request.topics.iter().flat_map(|topic| {
         topic.partitions.iter().map(|partition| (&*topic.name, partition.partition, partition))
     });
     let asked: Vec<_> = asked.collect();
     let [(METADATA_TOPIC, 0, partition)] = asked.as_slice() else {
-        return refused(ErrorCode::UnknownTopicOrPartition);
+        return Err(ErrorCode::UnknownTopicOrPartition);
     };
     let id = &partition.snapshot_id;
-    let id = checkpoint::SnapshotId { end: Offset(id.end_offset), epoch: LeaderEpoch(id.epoch) };
-    let Ok(position) = u64::try_from(partition.position) else {
-        return refused(ErrorCode::PositionOutOfRange);
-    };
-    let fetch = SnapshotFetch {
-        id,
-        leader_epoch: LeaderEpoch(partition.current_leader_epoch),
-        position,
-        bytes_max: usize::try_from(request.max_bytes).unwrap_or_default().min(RESPONSE_BYTES_MAX),
-    };
-    let Ok(controller) = context.controller() else {
-        return refused(ErrorCode::NotController);
-    };
-    match controller.fetch_snapshot(fetch).await {
-        Ok(part) => response(context, partition, part),
-        Err(_) => refused(ErrorCode::BrokerNotAvailable),
-    }
+    Ok(message::FetchSnapshotRequest {
+        replica: ReplicaKey::new(NodeId(request.replica_id), partition.replica_directory_id),
+        current_epoch: LeaderEpoch(partition.current_leader_epoch),
+        snapshot: LogEnd { offset: Offset(id.end_offset), epoch: LeaderEpoch(id.epoch) },
+        position: u64::try_from(partition.position).map_err(|_| ErrorCode::PositionOutOfRange)?,
+        bytes_max: u32::try_from(request.max_bytes).unwrap_or_default(),
+    })
 }
 
 fn response(
     context: &RequestContext<'_>,
-    asked: &fetch_snapshot_request::PartitionSnapshot,
-    part: Result<SnapshotPart, SnapshotRefusal>,
+    answer: &FetchSnapshotAnswer,
+    bytes: Vec<u8>,
+    size: u64,
 ) -> FetchSnapshotResponse<'static> {
-    let mut partition = PartitionSnapshot {
-        snapshot_id: SnapshotId {
-            end_offset: asked.snapshot_id.end_offset,
-            epoch: asked.snapshot_id.epoch,
+    let (id, leader) = (answer.snapshot, &answer.leader);
+    let partition = PartitionSnapshot {
+        error_code: answer.error.code(),
+        snapshot_id: SnapshotId { end_offset: id.offset.0, epoch: id.epoch.0 },
+        current_leader: LeaderIdAndEpoch {
+            leader_id: leader_id(leader),
+            leader_epoch: leader.epoch.0,
         },
-        unaligned_records: Records::Inline(Cow::Borrowed(&[])),
+        size: i64::try_from(size).unwrap_or(i64::MAX),
+        position: i64::try_from(answer.position).unwrap_or(i64::MAX),
+        unaligned_records: Records::Inline(Cow::Owned(bytes)),
         ..PartitionSnapshot::default()
     };
-    let leader = match part {
-        Ok(SnapshotPart { size, bytes, leader }) => {
-            partition.size = i64::try_from(size).unwrap_or(i64::MAX);
-            partition.position = asked.position;
-            partition.unaligned_records = Records::Inline(Cow::Owned(bytes));
-            leader
-        }
-        Err(SnapshotRefusal { code, leader }) => {
-            partition.error_code = code.code();
-            leader
-        }
-    };
-    partition.current_leader =
-        LeaderIdAndEpoch { leader_id: leader.id.0, leader_epoch: leader.epoch.0 };
+    let told = leader_endpoint(context, leader)
+        .filter(|_| context.version >= FIRST_VERSION_WITH_ENDPOINTS);
+    let endpoint = told.map(|(id, endpoint)| NodeEndpoint {
+        node_id: id.0,
+        host: Cow::Owned(endpoint.host.clone()),
+        port: endpoint.port,
+    });
     FetchSnapshotResponse {
         topics: vec![TopicSnapshot { name: METADATA_TOPIC.into(), partitions: vec![partition] }],
-        node_endpoints: node_endpoints(context, &leader),
+        node_endpoints: endpoint.into_iter().collect(),
         ..FetchSnapshotResponse::default()
     }
-}
-
-fn node_endpoints(context: &RequestContext<'_>, leader: &LogLeader) -> Vec<NodeEndpoint<'static>> {
-    let node = |endpoint: &metadata::image::Endpoint| NodeEndpoint {
-        node_id: leader.id.0,
-        host: Cow::Owned(endpoint.host.to_string()),
-        port: endpoint.port,
-    };
-    let told =
-        endpoint(context, leader).filter(|_| context.version >= FIRST_VERSION_WITH_ENDPOINTS);
-    told.map(node).into_iter().collect()
 }
 
 fn refused(code: ErrorCode) -> FetchSnapshotResponse<'static> {

@@ -32,7 +32,7 @@ pub(crate) async fn answer(
         false => brokers(&image, listener, request.include_fenced_brokers),
     };
     let controller_id = match is_controller {
-        true => context.node.settings.node_id,
+        true => context.node.controller.leader(),
         // clients cannot reach the controller: a broker stands for it, as in Metadata
         false => nodes.iter().find(|node| !node.is_fenced).map_or(NodeId::NONE, id_of),
     };

@@ -1,5 +1,7 @@
 //! The compatibility table: one numbered file for each API that this server answers.
 
+#[path = "80_add_raft_voter.rs"]
+pub(crate) mod add_raft_voter;
 #[path = "67_allocate_producer_ids.rs"]
 pub(crate) mod allocate_producer_ids;
 #[path = "33_alter_configs.rs"]
@@ -12,6 +14,8 @@ pub(crate) mod alter_partition_reassignments;
 pub(crate) mod api_versions;
 #[path = "73_assign_replicas_to_dirs.rs"]
 pub(crate) mod assign_replicas_to_dirs;
+#[path = "53_begin_quorum_epoch.rs"]
+pub(crate) mod begin_quorum_epoch;
 #[path = "63_broker_heartbeat.rs"]
 pub(crate) mod broker_heartbeat;
 #[path = "62_broker_registration.rs"]
@@ -44,6 +48,8 @@ pub(crate) mod describe_quorum;
 pub(crate) mod describe_topic_partitions;
 #[path = "43_elect_leaders.rs"]
 pub(crate) mod elect_leaders;
+#[path = "54_end_quorum_epoch.rs"]
+pub(crate) mod end_quorum_epoch;
 #[path = "58_envelope.rs"]
 pub(crate) mod envelope;
 #[path = "01_fetch.rs"]
@@ -84,6 +90,9 @@ pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 pub(crate) mod produce;
+mod quorum;
+#[path = "81_remove_raft_voter.rs"]
+pub(crate) mod remove_raft_voter;
 #[path = "14_sync_group.rs"]
 pub(crate) mod sync_group;
 #[path = "64_unregister_broker.rs"]
@@ -92,6 +101,10 @@ pub(crate) mod unregister_broker;
 pub(crate) mod unregister_controller;
 #[path = "57_update_features.rs"]
 pub(crate) mod update_features;
+#[path = "82_update_raft_voter.rs"]
+pub(crate) mod update_raft_voter;
+#[path = "52_vote.rs"]
+pub(crate) mod vote;
 
 use crate::dispatch;
 use crate::net::ListenerKind;

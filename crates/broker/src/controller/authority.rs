@@ -1,59 +1,144 @@
-//! Who decides for this node: a controller in this process, or one in another.
+//! Who decides for this node: the controller in this process while it is the active one, or else
+//! whichever node is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use metadata::BrokerRun;
+use metadata::config::ServerConfig;
 use metadata::image::Image;
-use types::BrokerEpoch;
+use tokio::time::Instant;
+use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId};
+use wire::describe_quorum_request::DescribeQuorumRequest;
+use wire::describe_quorum_response::DescribeQuorumResponse;
 
-use super::remote::{Forwarded, RemoteController, Stage};
-use super::{Controller, Unavailable};
+use super::registrar::Registrar;
+use super::remote::{Forwarded, Patience, RemoteController, Stage};
+use super::{
+    Beside, Controller, ControllerError, ControllerSettings, ImageListener, Membership, Unavailable,
+};
+use crate::peer::PeerError;
 
 /// So long a client is kept waiting for what it has not asked for.
 const ASIDE_MAX: Duration = Duration::from_secs(1);
 
+/// A quorum of which nobody is left to lead is not waited for longer than an election takes.
+const HAND_OVER_MAX: Duration = Duration::from_secs(2);
+
+/// Between attempts to have a command carried out, while the quorum elects.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
 /// The seam between handlers and the metadata: where it is decided is not their concern.
 #[derive(Debug)]
-pub(crate) enum Authority {
-    Here(Controller),
-    Elsewhere(RemoteController),
+pub(crate) struct Authority {
+    controller: Controller,
+    /// The broker's way to whoever decides; `None` where this node is no broker.
+    remote: Option<RemoteController>,
+    /// `request.timeout.ms`: so long a command may take.
+    patience: Duration,
 }
 
 impl Authority {
+    /// Takes part in the quorum as `process.roles` says.
+    ///
+    /// # Errors
+    /// Where the metadata log cannot be opened.
+    pub(crate) fn start(
+        config: &ServerConfig,
+        membership: Membership,
+        directory: DirectoryId,
+        listener: ImageListener,
+    ) -> Result<Self, ControllerError> {
+        let settings = ControllerSettings::from_config(config, membership.clone(), directory);
+        let patience = Patience::from_config(config);
+        let mut remote = None;
+        let controller =
+            Controller::start_beside(log::RealDisk, settings, listener, |published, shared| {
+                let mut tasks: Vec<Beside> = Vec::new();
+                if config.roles.controller {
+                    tasks.push(Registrar::new(membership.clone(), published, shared).run());
+                }
+                if config.roles.broker {
+                    let (way, task) =
+                        RemoteController::new(membership, patience, published, shared);
+                    remote = Some(way);
+                    tasks.push(task);
+                }
+                Box::pin(both(tasks))
+            })?;
+        Ok(Self { controller, remote, patience: patience.request })
+    }
+
     /// The newest image that this node knows. Loading it takes no lock.
     pub(crate) fn image(&self) -> Arc<Image> {
-        match self {
-            Self::Here(controller) => controller.image(),
-            Self::Elsewhere(controller) => controller.image(),
-        }
+        self.controller.image()
     }
 
     /// The epoch under which this node's broker is registered, if it is.
     pub(crate) fn broker_epoch(&self) -> Option<BrokerEpoch> {
-        match self {
-            Self::Here(controller) => controller.broker_epoch(),
-            Self::Elsewhere(controller) => controller.broker_epoch(),
-        }
+        self.controller.broker_epoch()
     }
 
     /// The level of `kraft.version`: 1 where the log knows the voters.
     pub(crate) fn kraft_version(&self) -> i16 {
-        match self {
-            Self::Here(controller) => controller.kraft_version(),
-            Self::Elsewhere(controller) => controller.kraft_version(),
-        }
+        self.controller.kraft_version()
     }
 
-    /// Has a command carried out. Of a controller in this process the image shows it when this
-    /// returns; of another's, soon after.
+    /// This node's controller while it is the active one.
+    pub(crate) fn active(&self) -> Option<&Controller> {
+        self.controller.decides().then_some(&self.controller)
+    }
+
+    /// Who leads the quorum; [`NodeId::NONE`] while nobody is known to.
+    pub(crate) fn leader(&self) -> NodeId {
+        self.controller.shared.leader()
+    }
+
+    /// This node's part in the quorum.
+    pub(crate) fn quorum(&self) -> &Controller {
+        &self.controller
+    }
+
+    /// Has a command carried out by whichever node decides, and asks again where that moves. Of a
+    /// controller in this process the image shows it when this returns; of another's, soon after.
     ///
     /// # Errors
     /// Where there is no answer; the command may have been carried out all the same.
     pub(crate) async fn submit<C: Forwarded>(&self, command: C) -> Result<C::Reply, Unavailable> {
-        match self {
-            Self::Here(controller) => controller.submit(command).await,
-            Self::Elsewhere(controller) => controller.submit(command).await,
+        let until = Instant::now() + self.patience;
+        loop {
+            if let Ok(reply) = self.attempt(command.clone()).await? {
+                return Ok(reply);
+            }
+            if Instant::now() + RETRY_PAUSE >= until {
+                return Err(Unavailable);
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    /// One attempt; the outer error is final.
+    async fn attempt<C: Forwarded>(
+        &self,
+        command: C,
+    ) -> Result<Result<C::Reply, Unavailable>, Unavailable> {
+        if let Some(controller) = self.active() {
+            let reply = controller.submit(command).await;
+            let is_only_one = self.remote.is_none() || *self.controller.shared.alone.borrow();
+            return if is_only_one { reply.map(Ok) } else { Ok(reply) };
+        }
+        let remote = self.remote.as_ref().ok_or(Unavailable)?;
+        match remote.submit(command).await {
+            Ok(reply) => Ok(Ok(reply)),
+            Err(error) => {
+                tracing::warn!(%error, "the controller does not answer");
+                match error {
+                    PeerError::Broken | PeerError::Refused(ErrorCode::NotController) => {
+                        Ok(Err(Unavailable))
+                    }
+                    _ => Err(Unavailable),
+                }
+            }
         }
     }
 
@@ -66,18 +151,25 @@ impl Authority {
         &self,
         command: C,
     ) -> Result<C::Reply, Unavailable> {
-        match self {
-            Self::Here(controller) => controller.submit(command).await,
-            Self::Elsewhere(controller) => {
-                let reply = tokio::time::timeout(ASIDE_MAX, controller.submit(command)).await;
-                reply.unwrap_or(Err(Unavailable))
-            }
-        }
+        let reply = tokio::time::timeout(ASIDE_MAX, self.submit(command)).await;
+        reply.unwrap_or(Err(Unavailable))
+    }
+
+    /// Has the active controller describe its quorum, where that is another node.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub(crate) async fn describe_quorum(
+        &self,
+        request: DescribeQuorumRequest<'static>,
+    ) -> Result<DescribeQuorumResponse<'static>, Unavailable> {
+        let remote = self.remote.as_ref().ok_or(Unavailable)?;
+        remote.describe_quorum(request).await.map_err(|_| Unavailable)
     }
 
     /// The connection on which a broker beats has closed.
     pub(crate) async fn connection_closed(&self, run: BrokerRun) {
-        if let Self::Here(controller) = self {
+        if let Some(controller) = self.active() {
             controller.connection_closed(run).await;
         }
     }
@@ -87,8 +179,7 @@ impl Authority {
     /// # Errors
     /// Where that will never be, and why.
     pub(crate) async fn in_service(&self) -> Result<(), String> {
-        let Self::Elsewhere(controller) = self else { return Ok(()) };
-        let mut stage = controller.stage();
+        let mut stage = self.controller.shared.stage.subscribe();
         let known = stage.wait_for(|stage| *stage != Stage::Starting).await;
         match known.map(|stage| stage.clone()) {
             Ok(Stage::Failed(why)) => Err(why),
@@ -97,31 +188,45 @@ impl Authority {
         }
     }
 
+    /// Whether clients may be served by now.
+    pub(crate) fn is_in_service(&self) -> bool {
+        *self.controller.shared.stage.borrow() == Stage::InService
+    }
+
     /// Returns when this node cannot go on, and why.
     pub(crate) async fn failed(&self) -> String {
-        if let Self::Elsewhere(controller) = self {
-            let mut stage = controller.stage();
-            let failed = stage.wait_for(|stage| matches!(stage, Stage::Failed(_))).await;
-            if let Ok(Stage::Failed(why)) = failed.as_deref() {
-                return why.clone();
-            }
+        let mut stage = self.controller.shared.stage.subscribe();
+        let failed = stage.wait_for(|stage| matches!(stage, Stage::Failed(_))).await;
+        if let Ok(Stage::Failed(why)) = failed.as_deref() {
+            return why.clone();
         }
         std::future::pending().await
     }
 
-    /// Takes leave of a controller in another process while this node still serves, so that others
-    /// know first. One in this process learns of it in [`Self::stop`].
+    /// Takes leave of the others while this node still serves, so that they know first: of the
+    /// controller as a broker, of the quorum as its leader. A node alone has nobody to tell.
     pub(crate) async fn leave(&self, patience: Duration) {
-        if let Self::Elsewhere(controller) = self {
-            controller.leave(patience).await;
+        if let Some(remote) = &self.remote {
+            remote.leave(patience).await;
         }
+        self.controller.hand_over(patience.min(HAND_OVER_MAX)).await;
     }
 
     /// Takes no more commands and closes the metadata log. Blocks until that is done.
     pub(crate) fn stop(&self) {
-        match self {
-            Self::Here(controller) => controller.stop(),
-            Self::Elsewhere(controller) => controller.stop(),
-        }
+        self.controller.stop();
     }
+}
+
+/// Runs up to two tasks for as long as the node runs.
+async fn both(tasks: Vec<Beside>) {
+    let mut tasks = tasks.into_iter();
+    let (first, second) = (tasks.next(), tasks.next());
+    let run = |task: Option<Beside>| async {
+        if let Some(task) = task {
+            task.await;
+        }
+    };
+    tokio::join!(run(first), run(second));
+    std::future::pending::<()>().await;
 }

@@ -261,7 +261,7 @@ pub(super) fn message<'a, M: Message<'a>>(message: &M) -> Result<Vec<u8>, Checkp
     Ok(writer.into_plan().inline)
 }
 
-fn parse<'a, M: Message<'a>>(value: &'a [u8]) -> Result<M, CheckpointError> {
+pub(super) fn parse<'a, M: Message<'a>>(value: &'a [u8]) -> Result<M, CheckpointError> {
     M::decode(&mut Reader::new(value), CONTROL_VERSION).map_err(CheckpointError::of)
 }
 

@@ -8,6 +8,7 @@ use metadata::config::{ConfigValue, ServerConfig};
 use metadata::decide::{BalanceLeaders, ElectUncleanLeaders};
 use types::TimestampMs;
 
+use super::NotDone;
 use super::error::ControllerError;
 use super::worker::{Job, Worker};
 
@@ -96,7 +97,7 @@ impl<D: Disk> Job<D> for Chore {
         Ok(())
     }
 
-    fn answer(self: Box<Self>, _durable: bool) {}
+    fn answer(self: Box<Self>, _outcome: Result<(), NotDone>) {}
 }
 
 #[cfg(test)]

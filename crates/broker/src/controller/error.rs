@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use log::LogError;
-use types::NodeId;
 
 use super::checkpoint::CheckpointError;
 
@@ -20,10 +19,8 @@ pub enum ControllerError {
     Checkpoint { path: PathBuf, source: CheckpointError },
     /// A record of the metadata log cannot be read.
     Record { folder: PathBuf, offset: i64, why: String },
-    /// The quorum has other voters than this node.
-    OtherVoters { node: NodeId, voters: Vec<NodeId> },
     /// The file `quorum-state` is not one.
-    QuorumState { path: PathBuf },
+    QuorumState { path: PathBuf, source: raft::QuorumStateError },
     /// The quorum belongs to another cluster.
     OtherCluster { own: String, asked: String },
     /// The cluster refuses this node's registration.
@@ -59,23 +56,10 @@ impl fmt::Display for ControllerError {
                 "the metadata log in {} has a record at offset {offset} that cannot be read: {why}",
                 folder.display()
             ),
-            Self::OtherVoters { node, voters } if voters.is_empty() => write!(
+            Self::QuorumState { path, source } => write!(
                 f,
-                "node {node} was formatted to join a quorum of others, which this build does not \
-                 support; format its directory with --standalone"
-            ),
-            Self::OtherVoters { node, voters } => {
-                let voters: Vec<String> = voters.iter().map(ToString::to_string).collect();
-                write!(
-                    f,
-                    "node {node} cannot lead alone: the quorum's voters are {}; quorums of \
-                     several voters are not supported by this build",
-                    voters.join(", ")
-                )
-            }
-            Self::QuorumState { path } => write!(
-                f,
-                "{} is no quorum state; restore it, or remove it if this node was never a voter",
+                "{} is no quorum state ({source}); restore it, or remove it if this node was never a \
+                 voter",
                 path.display()
             ),
             Self::OtherCluster { own, asked } => write!(

@@ -48,35 +48,56 @@ pub struct BrokerMembership {
 }
 
 impl Membership {
+    /// Where the quorum reaches this node.
+    pub(super) fn quorum_endpoints(&self) -> raft::Endpoints {
+        let place = |endpoint: &Endpoint| {
+            let (host, port) = (endpoint.host.to_string(), endpoint.port);
+            (endpoint.listener.to_string(), raft::Endpoint { host, port })
+        };
+        raft::Endpoints(self.controller_endpoints.iter().map(place).collect())
+    }
+
     /// A quorum of this node alone, known by its metadata directory.
-    pub(super) fn alone(&self, directory: DirectoryId) -> Quorum {
+    pub(super) fn alone(&self, quorum: &raft::Config) -> Quorum {
         let voters = self.controller_endpoints.first().map(|endpoint| {
             let (listener, host) = (&endpoint.listener, &endpoint.host);
-            let voter = format::voter(self.node, directory, listener, host, endpoint.port);
+            let voter = format::voter(self.node, quorum.directory, listener, host, endpoint.port);
             VotersRecord { version: 0, voters: vec![voter] }
         });
         Quorum { kraft_version: i16::from(voters.is_some()), voters }
     }
 
-    /// Registers controller and broker and lets the broker in. Yields the broker's epoch.
+    /// Registers this node as a controller, where the cluster's release knows such.
+    pub(super) fn introduce<D: Disk>(
+        &self,
+        state: &mut State<D>,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        let release = state.replay.latest().features().metadata_version();
+        if release < metadata::MetadataVersion::CONTROLLER_REGISTRATION {
+            return Ok(());
+        }
+        let known = state.replay.latest().cluster().controllers.get(&self.node);
+        if known.is_some_and(|known| known.incarnation == self.incarnation) {
+            return Ok(());
+        }
+        let introduced = state.decide(&RegisterController(self.controller_request()), now)?;
+        introduced.map_err(|refusal| {
+            let why = refusal.message.as_deref().unwrap_or(refusal.code.name());
+            ControllerError::Registration { why: why.to_owned() }
+        })
+    }
+
+    /// Registers the broker beside the only controller and lets it in. Yields the broker's epoch.
     pub(super) fn join<D: Disk>(
         &self,
         state: &mut State<D>,
         now: TimestampMs,
     ) -> Result<Option<BrokerEpoch>, ControllerError> {
-        let release = state.replay.latest().features().metadata_version();
-        if release >= metadata::MetadataVersion::CONTROLLER_REGISTRATION {
-            state.decide(&RegisterController(self.controller_request()), now)?.map_err(
-                |refusal| {
-                    let why = refusal.message.as_deref().unwrap_or(refusal.code.name());
-                    ControllerError::Registration { why: why.to_owned() }
-                },
-            )?;
-        }
         let Some(broker) = &self.broker else { return Ok(None) };
         let mut request = self.broker_request(broker);
-        // the only broker: no other replica can have more than what this one kept, so that it
-        // need not be known whether the run before this one ended in order
+        // no other controller is asked, so that it need not be known whether the run before this one
+        // ended in order
         let before = state.replay.latest().cluster().broker(self.node);
         request.previous_broker_epoch = before.map_or(-1, |before| before.epoch.0);
         let cluster = &self.cluster_id;
@@ -123,7 +144,7 @@ impl Membership {
         refuse_unless_none(reply.error_code)
     }
 
-    fn controller_request(&self) -> ControllerRegistrationRequest<'static> {
+    pub(super) fn controller_request(&self) -> ControllerRegistrationRequest<'static> {
         use controller_registration_request::{Feature, Listener};
         let listeners = self.controller_endpoints.iter().map(|endpoint| Listener {
             name: endpoint.listener.to_string().into(),

@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 
 use log::{Disk, FileCache, Log, LogConfig, Opening, Origin, Retired};
 use metadata::config::ServerConfig;
+use raft::{PlacedControl, QuorumState};
 use record::{Batch, BatchBuilder, ControlRecord, ControlType, ValidBatch, batches, with_scratch};
 use types::{LeaderEpoch, Offset, TimestampMs, Uuid};
 use wire::record_frame::MetadataRecord;
 
-use super::checkpoint::{self, Quorum};
+use super::checkpoint;
 use super::error::ControllerError;
 use super::files;
-use super::quorum_state::{self, QuorumState};
 
 /// Folder of the metadata log's only partition.
 pub const FOLDER: &str = "__cluster_metadata-0";
 const PARTITION_METADATA: &str = "partition.metadata";
+const QUORUM_STATE: &str = "quorum-state";
 const READ_BYTES: u32 = 4 << 20;
 
 /// When snapshots are made and how much history is kept behind them.
@@ -157,41 +158,31 @@ impl<D: Disk> MetadataLog<D> {
         &self.folder
     }
 
-    /// Begins an epoch above every one that was seen and puts it on disk.
-    pub(super) fn lead(
-        &mut self,
-        state: QuorumState,
-        quorum: &Quorum,
-        voters: &[types::NodeId],
-    ) -> Result<(), ControllerError> {
-        self.store_quorum_state(state, quorum, voters)?;
-        self.epoch = state.epoch;
-        Ok(())
+    pub(super) fn start_offset(&self) -> Offset {
+        self.log.start_offset()
     }
 
-    /// Puts on disk who leads which epoch.
-    pub(super) fn store_quorum_state(
-        &self,
-        state: QuorumState,
-        quorum: &Quorum,
-        voters: &[types::NodeId],
-    ) -> Result<(), ControllerError> {
-        let path = self.folder.join(quorum_state::FILE);
-        let text = state.text(quorum.kraft_version, voters);
-        files::replace(&self.disk, &path, text.as_bytes())
+    /// What is appended from here on is of this epoch.
+    pub(super) fn begin_epoch(&mut self, epoch: LeaderEpoch) {
+        self.epoch = epoch;
+    }
+
+    /// Puts on disk who leads which epoch, and whom this node has voted for.
+    pub(super) fn store_quorum_state(&self, state: &QuorumState) -> Result<(), ControllerError> {
+        let path = self.folder.join(QUORUM_STATE);
+        files::replace(&self.disk, &path, state.to_json().as_bytes())
             .map_err(|e| ControllerError::disk("write", &path, e))
     }
 
     /// What `quorum-state` says; `None` where there is no such file.
     pub(super) fn quorum_state(&self) -> Result<Option<QuorumState>, ControllerError> {
-        let path = self.folder.join(quorum_state::FILE);
+        let path = self.folder.join(QUORUM_STATE);
         let bytes =
             files::read(&self.disk, &path).map_err(|e| ControllerError::disk("read", &path, e))?;
         let Some(bytes) = bytes else { return Ok(None) };
-        let text = String::from_utf8_lossy(&bytes);
-        match QuorumState::parse(&text) {
-            Some(state) => Ok(Some(state)),
-            None => Err(ControllerError::QuorumState { path }),
+        match QuorumState::parse(&String::from_utf8_lossy(&bytes)) {
+            Ok(state) => Ok(Some(state)),
+            Err(source) => Err(ControllerError::QuorumState { path, source }),
         }
     }
 
@@ -244,14 +235,7 @@ impl<D: Disk> MetadataLog<D> {
         self.log.append_replicated(batches, now)?;
         self.since_snapshot.0 += batches.len() as u64;
         self.last_timestamp = now;
-        self.epoch = self.log.latest_epoch().unwrap_or(self.epoch);
         Ok(())
-    }
-
-    /// Where this log and a leader's part ways, whose `epoch` ends at `end`.
-    pub(super) fn common_end(&self, epoch: LeaderEpoch, end: Offset) -> Offset {
-        let ours = self.log.epoch_end_offset(epoch);
-        ours.map_or(self.log.start_offset(), |ours| ours.end_offset).min(end)
     }
 
     /// Cuts the log's tail.
@@ -260,10 +244,7 @@ impl<D: Disk> MetadataLog<D> {
         end: Offset,
         now: TimestampMs,
     ) -> Result<(), ControllerError> {
-        self.log.truncate_to(end, now)?;
-        let snapshot = self.snapshots()?.last().map(|id| id.epoch);
-        self.epoch = self.log.latest_epoch().or(snapshot).unwrap_or(LeaderEpoch(0));
-        Ok(())
+        Ok(self.log.truncate_to(end, now)?)
     }
 
     /// Makes everything durable that was appended.
@@ -278,6 +259,37 @@ impl<D: Disk> MetadataLog<D> {
         until: Offset,
         mut take: impl FnMut(Offset, LeaderEpoch, Replayed<'_>) -> Result<(), ControllerError>,
     ) -> Result<(), ControllerError> {
+        self.each_batch(from, until, |log, batch| {
+            log.last_timestamp = batch.header().max_timestamp;
+            log.replay_batch(batch, from, &mut take)
+        })
+    }
+
+    /// The quorum's own records from `from` on; counts what stands there for the next snapshot.
+    pub(super) fn controls(&mut self, from: Offset) -> Result<Vec<PlacedControl>, ControllerError> {
+        let mut controls = Vec::new();
+        self.each_batch(from, self.end_offset(), |log, batch| {
+            log.since_snapshot.0 += batch.header().total_bytes() as u64;
+            if !batch.header().attributes.is_control() {
+                return Ok(());
+            }
+            log.replay_batch(batch, from, &mut |offset, _, record| {
+                let Replayed::Control(control) = record else { return Ok(()) };
+                let read = super::quorum::read(&control);
+                let read = read.map_err(|e| log.bad_record(offset, e.to_string()))?;
+                controls.extend(read.map(|record| PlacedControl { offset, record }));
+                Ok(())
+            })
+        })?;
+        Ok(controls)
+    }
+
+    fn each_batch(
+        &mut self,
+        from: Offset,
+        until: Offset,
+        mut take: impl FnMut(&mut Self, &Batch<'_>) -> Result<(), ControllerError>,
+    ) -> Result<(), ControllerError> {
         let mut next = from.max(self.log.start_offset());
         while next < until {
             let Some(slice) = self.log.read(next, READ_BYTES, until, true)? else { return Ok(()) };
@@ -286,9 +298,7 @@ impl<D: Disk> MetadataLog<D> {
             let before = next;
             for batch in batches(&bytes) {
                 let batch = batch.map_err(|e| self.bad_record(next, e.to_string()))?;
-                self.replay_batch(&batch, from, &mut take)?;
-                self.last_timestamp = batch.header().max_timestamp;
-                self.since_snapshot.0 += batch.header().total_bytes() as u64;
+                take(self, &batch)?;
                 next = batch.header().next_offset();
             }
             if next == before {
@@ -296,6 +306,18 @@ impl<D: Disk> MetadataLog<D> {
             }
         }
         Ok(())
+    }
+
+    /// The batches from `from` on, committed or not: one at least, if there is any.
+    pub(super) fn read(
+        &mut self,
+        from: Offset,
+        bytes_max: u32,
+    ) -> Result<Vec<u8>, ControllerError> {
+        let end = self.log.end_offset();
+        let slice = self.log.read(from, bytes_max, end, true)?;
+        let bytes = slice.map_or(Ok(Vec::new()), |slice| slice.to_vec());
+        bytes.map_err(|error| ControllerError::disk("read", &self.folder, error))
     }
 
     fn replay_batch(

@@ -1,10 +1,10 @@
-//! The cluster's controller in this process: one voter that writes `__cluster_metadata-0` and
-//! publishes the image.
+//! The node's part in the cluster's controller: it copies `__cluster_metadata-0` as a voter or an
+//! observer of the quorum, publishes the image, and decides while the quorum has elected it.
 //!
 //! ```text
-//! handlers ──submit──▶ [jobs] ──▶ worker: decide ▸ append ▸ sync ▸ publish ▸ answer
-//!                                                     │               │
-//!                                            metadata log        ArcSwap<Image>, listener
+//! handlers ──submit──▶ [orders] ──▶ worker: decide ▸ append ▸ sync ▸ commit ▸ publish ▸ answer
+//! other nodes ◀──── quorum ────────▶   │                  │               │
+//!                                  raft::Raft        metadata log   ArcSwap<Image>, listener
 //! ```
 
 mod authority;
@@ -13,33 +13,33 @@ pub mod checkpoint;
 mod chores;
 mod error;
 mod files;
-pub(crate) mod leader;
+mod leader;
 mod membership;
 mod metadata_log;
-mod quorum_state;
+mod outside;
+mod quorum;
+mod registrar;
 pub(crate) mod remote;
+mod settings;
 mod snapshots;
 mod state;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod worker;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use log::{Disk, RealDisk};
-use metadata::config::{ConfigValue, GroupBounds, ServerConfig};
-use metadata::decide::{self, Command};
+use metadata::decide::Command;
 use metadata::image::Image;
-use metadata::{SessionTimeouts, Sessions};
-use tokio::sync::{mpsc, oneshot, watch};
-use types::{BrokerEpoch, DirectoryId, NodeId, Offset, TimestampMs};
+use tokio::sync::{mpsc, oneshot};
+use types::{BrokerEpoch, TimestampMs};
 
 pub(crate) use authority::Authority;
 pub use bootstrap::write_bootstrap;
@@ -47,129 +47,57 @@ pub use chores::ChoreIntervals;
 pub use error::ControllerError;
 pub use membership::{BrokerMembership, Membership};
 pub use metadata_log::{FOLDER, MetadataLogSettings};
+pub(crate) use quorum::Served;
+pub use settings::ControllerSettings;
 
 use chores::Chores;
-use leader::Observers;
 use metadata_log::MetadataLog;
+use outside::{Outside, Published, Shared};
+use quorum::{Envelope, Network};
+use remote::Stage;
 use state::State;
-use worker::{Asked, Job, Worker, now};
+use traffic::Traffic;
+use worker::{Asked, Order, Reload, Worker};
 
 /// Commands that may wait for the thread; who comes later waits to send.
 const COMMANDS_WAITING_MAX: usize = 1024;
-
-/// Everything that the controller is started with.
-#[derive(Clone, Debug)]
-pub struct ControllerSettings {
-    /// `metadata.log.dir`, or the first of `log.dirs`.
-    pub directory: PathBuf,
-    /// The id of that directory, by which a voter is known.
-    pub directory_id: DirectoryId,
-    /// Who this node is.
-    pub membership: Membership,
-    /// Voters of `controller.quorum.voters`; empty where the log knows them.
-    pub static_voters: Vec<NodeId>,
-    /// `broker.session.timeout.ms`.
-    pub sessions: SessionTimeouts,
-    /// What it does unasked.
-    pub chores: ChoreIntervals,
-    /// What decisions fall back to.
-    pub decide: decide::Settings,
-    /// Segments and snapshots.
-    pub log: MetadataLogSettings,
-}
-
-impl ControllerSettings {
-    /// What a node's configuration says of its controller.
-    #[must_use]
-    pub fn from_config(
-        config: &ServerConfig,
-        membership: Membership,
-        directory_id: DirectoryId,
-    ) -> Self {
-        Self {
-            directory: PathBuf::from(&config.metadata_log_dir),
-            directory_id,
-            membership,
-            static_voters: config.quorum.voters.iter().map(|voter| voter.id).collect(),
-            sessions: session_timeouts(config),
-            chores: ChoreIntervals::from_config(config),
-            decide: decide_settings(config),
-            log: MetadataLogSettings::from_config(config),
-        }
-    }
-}
-
-/// Of brokers of Apache Kafka where nobody says otherwise: they beat every two seconds.
-const APACHE_SESSION_MS: i32 = 9_000;
-
-/// A file that says how long sessions are speaks of all brokers.
-fn session_timeouts(config: &ServerConfig) -> SessionTimeouts {
-    const KEY: &str = "broker.session.timeout.ms";
-    let value = config.value(KEY).as_i64().and_then(|n| i32::try_from(n).ok());
-    let short_ms = value.unwrap_or(i32::MAX);
-    let is_set = config.file().contains_key(KEY);
-    SessionTimeouts { ms: if is_set { short_ms } else { APACHE_SESSION_MS }, short_ms }
-}
-
-/// A time in milliseconds that is at least 0.
-fn millis(config: &ServerConfig, key: &str) -> Duration {
-    let millis = config.value(key).as_i64().and_then(|n| u64::try_from(n).ok());
-    Duration::from_millis(millis.unwrap_or_default())
-}
-
-fn decide_settings(config: &ServerConfig) -> decide::Settings {
-    let defaults = decide::Settings::default();
-    let number = |key| config.value(key).as_i64();
-    let flag = |key| config.value(key) == ConfigValue::Boolean(true);
-    decide::Settings {
-        node: config.node_id,
-        num_partitions: number("num.partitions")
-            .and_then(|n| i32::try_from(n).ok())
-            .unwrap_or(defaults.num_partitions),
-        default_replication_factor: number("default.replication.factor")
-            .and_then(|n| i16::try_from(n).ok())
-            .unwrap_or(defaults.default_replication_factor),
-        min_insync_replicas: number("min.insync.replicas")
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(defaults.min_insync_replicas),
-        unclean_leader_election: flag("unclean.leader.election.enable"),
-        unstable_features: flag("unstable.feature.versions.enable"),
-        group_bounds: GroupBounds::of(config),
-    }
-}
 
 /// Called on the controller's thread with the image before and the image now, before the command
 /// that changed it is answered.
 pub type ImageListener = Box<dyn Fn(&Image, &Arc<Image>) + Send + Sync>;
 
-/// The way to the controller, shared by all handlers.
+/// The way to the controller's thread, shared by all handlers.
 pub struct Controller<D: Disk = RealDisk> {
     published: Arc<Published>,
+    shared: Arc<Shared>,
     /// Gone once the controller stops.
-    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job<D>>>>>,
+    orders: Mutex<Option<mpsc::Sender<Order<D>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// The epoch of this node's broker.
-    broker_epoch: Option<BrokerEpoch>,
-    kraft_version: i16,
 }
 
-/// The command may or may not have been carried out: the controller stopped or could not write.
+/// The command may or may not have been carried out: the controller stopped, lost its lead or could
+/// not write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;
 
-/// The image that all may see, and who wants to know of changes.
-struct Published {
-    image: ArcSwap<Image>,
-    /// The end of what is committed in the metadata log.
-    committed: watch::Sender<Offset>,
-    listener: ImageListener,
+/// Why a command was not carried out, or is not known to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NotDone {
+    /// Another node decides, or none.
+    NotController,
+    /// The controller is stopping or its disk fails.
+    Failed,
 }
 
+/// What runs on the controller's thread beside it, until that ends.
+type Beside = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Controller {
-    /// Opens the metadata log on the machine's disk, takes the lead, registers this node.
+    /// Opens the metadata log on the machine's disk and takes part in the quorum; leads at once
+    /// where this node is the only voter, and registers it then.
     ///
     /// # Errors
-    /// Where the log cannot be read or written, or the quorum has other voters.
+    /// Where the log cannot be read or written.
     pub fn start(
         settings: ControllerSettings,
         listener: ImageListener,
@@ -188,45 +116,40 @@ impl<D: Disk> Controller<D> {
         settings: ControllerSettings,
         listener: ImageListener,
     ) -> Result<Self, ControllerError> {
-        let start = now();
-        let mut load = loader(disk, settings.clone());
-        let mut state = load()?;
-        if state.is_unformatted()? && settings.static_voters.is_empty() {
-            state.quorum = settings.membership.alone(settings.directory_id);
-        }
-        state.take_lead(settings.membership.node, &settings.static_voters, start)?;
-        let broker_epoch = settings.membership.join(&mut state, start)?;
-        state.log.flush(start)?;
-        let image = Arc::new(state.replay.publish());
-        listener(&Image::default(), &image);
-        let kraft_version = state.quorum.kraft_version;
-        let committed = state.log.end_offset();
-        let mut sessions = Sessions::new(settings.sessions);
-        if broker_epoch.is_some() {
-            sessions = sessions.beside(settings.membership.node);
-        }
-        sessions.take_over(types::Instant::default(), image.cluster());
-        let published = Arc::new(Published {
-            image: ArcSwap::new(image),
-            committed: watch::Sender::new(committed),
-            listener,
-        });
-        let (jobs, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
-        let worker = Worker {
-            state,
-            membership: settings.membership,
-            epoch: broker_epoch,
-            sessions,
-            chores: Chores::new(settings.chores, Instant::now()),
-            started: Instant::now(),
-            observers: Observers::default(),
-            committed,
-            published: Arc::clone(&published),
-            jobs: receiver,
-            reload: Box::new(load),
+        Self::start_beside(disk, settings, listener, |_, _| Box::pin(std::future::pending()))
+    }
+
+    /// As [`Controller::start_on`], with more to run on the thread.
+    fn start_beside(
+        disk: D,
+        settings: ControllerSettings,
+        listener: ImageListener,
+        beside: impl FnOnce(&Arc<Published>, &Arc<Shared>) -> Beside,
+    ) -> Result<Self, ControllerError> {
+        let stage = match &settings.membership.broker {
+            Some(_) => Stage::Starting,
+            None => Stage::InService,
         };
-        let thread = Mutex::new(Some(worker.spawn()?));
-        Ok(Self { published, jobs: Mutex::new(Some(jobs)), thread, broker_epoch, kraft_version })
+        let (published, shared) =
+            (Arc::new(Published::new(listener)), Arc::new(Shared::new(stage)));
+        let listener: Arc<str> = settings.quorum.listener.as_str().into();
+        let envelope = Envelope {
+            cluster_id: settings.membership.cluster_id.as_str().into(),
+            listener: Arc::clone(&listener),
+        };
+        let request_ms = u64::from(settings.quorum.timeouts.request_ms);
+        let network = Network::new(envelope, Duration::from_millis(request_ms));
+        let outside =
+            Outside { published: Arc::clone(&published), shared: Arc::clone(&shared), listener };
+        let membership = settings.membership.clone();
+        let (timeouts, chores) = (settings.sessions, Chores::new(settings.chores, Instant::now()));
+        let reload = reloading(disk, settings);
+        let unasked = (timeouts, chores);
+        let worker = Worker::open(reload, membership, unasked, Traffic::new(network), outside)?;
+        let (orders, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let beside = beside(&published, &shared);
+        let thread = Mutex::new(Some(spawn(worker, receiver, beside)?));
+        Ok(Self { published, shared, orders: Mutex::new(Some(orders)), thread })
     }
 
     /// The newest image. Loading it takes no lock.
@@ -235,22 +158,28 @@ impl<D: Disk> Controller<D> {
         self.published.image.load_full()
     }
 
-    /// The epoch under which this node's broker is registered; `None` where it is no broker.
+    /// The epoch under which this node's broker is registered; `None` where it is not.
     #[must_use]
     pub fn broker_epoch(&self) -> Option<BrokerEpoch> {
-        self.broker_epoch
+        self.shared.broker_epoch()
     }
 
     /// The level of `kraft.version`: 1 where the log knows the voters.
     #[must_use]
     pub fn kraft_version(&self) -> i16 {
-        self.kraft_version
+        self.shared.kraft_version()
     }
 
-    /// Has a command decided and written, and yields its answer once it is durable and published.
+    /// Whether this node is the active controller.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.shared.decides()
+    }
+
+    /// Has a command decided and written, and yields its answer once it is committed and published.
     ///
     /// # Errors
-    /// Where the controller is stopping or its disk fails.
+    /// Where this node does not decide, is stopping, or its disk fails.
     pub async fn submit<C>(&self, command: C) -> Result<C::Reply, Unavailable>
     where
         C: Command<Reply: Send> + Send + 'static,
@@ -258,26 +187,60 @@ impl<D: Disk> Controller<D> {
         self.ask(move |worker, now| worker.state.decide(&command, now)).await
     }
 
-    /// Has `question` answered on the controller's thread, once all that it wrote is durable.
+    /// Has `question` answered on the controller's thread, once all that it wrote is committed.
     async fn ask<R, F>(&self, question: F) -> Result<R, Unavailable>
     where
         R: Send + 'static,
         F: FnOnce(&mut Worker<D>, TimestampMs) -> Result<R, ControllerError> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
-        let jobs = self.jobs.lock().unwrap_or_else(|e| e.into_inner()).clone();
-        let jobs = jobs.ok_or(Unavailable)?;
-        let job = Box::new(Asked::new(question, sender));
-        jobs.send(job).await.map_err(|_| Unavailable)?;
-        drop(jobs);
-        answer.await.unwrap_or(Err(Unavailable))
+        self.order(Order::Decide(Box::new(Asked::new(question, sender)))).await?;
+        answer.await.ok().and_then(Result::ok).ok_or(Unavailable)
+    }
+
+    /// Has the quorum answer another node's request.
+    ///
+    /// # Errors
+    /// Where the controller is stopping or its disk fails.
+    pub(crate) async fn serve(&self, request: raft::Request) -> Result<Served, Unavailable> {
+        let (answer, served) = oneshot::channel();
+        self.order(Order::Quorum { request, answer }).await?;
+        served.await.map_err(|_| Unavailable)
+    }
+
+    /// Moves `kraft.version`; why not, in words, where that cannot be.
+    ///
+    /// # Errors
+    /// Where the controller is stopping or its disk fails.
+    pub(crate) async fn upgrade_kraft(
+        &self,
+        version: i16,
+    ) -> Result<Result<(), String>, Unavailable> {
+        let (answer, upgraded) = oneshot::channel();
+        self.order(Order::Upgrade { version, answer }).await?;
+        upgraded.await.map_err(|_| Unavailable)
+    }
+
+    /// Lets another node lead, before this one stops; waits for that no longer than `patience`.
+    pub(crate) async fn hand_over(&self, patience: Duration) {
+        let (done, handed_over) = oneshot::channel();
+        let within_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+        if self.order(Order::HandOver { within_ms, done }).await.is_ok() {
+            // no answer comes where there is nobody to hand over to
+            let _ = tokio::time::timeout(patience, handed_over).await;
+        }
+    }
+
+    async fn order(&self, order: Order<D>) -> Result<(), Unavailable> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        orders.ok_or(Unavailable)?.send(order).await.map_err(|_| Unavailable)
     }
 
     /// Takes no more commands, finishes those that wait, takes leave of the cluster and closes the
     /// log. Blocks until that is done.
     pub fn stop(&self) {
-        self.jobs.lock().unwrap_or_else(|e| e.into_inner()).take();
-        let thread = self.thread.lock().unwrap_or_else(|e| e.into_inner()).take();
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the controller's thread panicked");
         }
@@ -290,22 +253,45 @@ impl<D: Disk> Drop for Controller<D> {
     }
 }
 
-/// Opens the log and reads the state, as often as it is called.
-fn loader<D: Disk>(
-    disk: D,
-    settings: ControllerSettings,
-) -> impl FnMut() -> Result<State<D>, ControllerError> {
-    move || {
+fn spawn<D: Disk>(
+    worker: Worker<D>,
+    orders: mpsc::Receiver<Order<D>>,
+    beside: Beside,
+) -> Result<JoinHandle<()>, ControllerError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .thread_name("klamm-resolve")
+        .build()
+        .map_err(ControllerError::Thread)?;
+    let thread = std::thread::Builder::new().name("controller".to_owned());
+    let run = async {
+        let work = worker.run(orders);
+        tokio::pin!(work);
+        tokio::select! {
+            () = &mut work => {}
+            () = beside => work.await,
+        }
+    };
+    thread.spawn(move || runtime.block_on(run)).map_err(ControllerError::Thread)
+}
+
+/// Opens the log and the quorum's machine on it, as often as it is called.
+fn reloading<D: Disk>(disk: D, settings: ControllerSettings) -> Reload<D> {
+    Box::new(move |now| {
         let seed = RandomState::new().hash_one(());
-        let log =
-            MetadataLog::open(disk.clone(), &settings.directory, settings.log.clone(), now())?;
-        State::load(log, settings.decide.clone(), seed, now())
-    }
+        let mut log =
+            MetadataLog::open(disk.clone(), &settings.directory, settings.log.clone(), now)?;
+        let alone = settings.may_stand_alone.then(|| settings.membership.alone(&settings.quorum));
+        let found = quorum::find(&mut log, alone, now)?;
+        let config = raft::Config { seed, ..settings.quorum.clone() };
+        State::open(log, found, config, (settings.decide.clone(), seed), now)
+    })
 }
 
 impl<D: Disk> fmt::Debug for Controller<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Controller").field("broker_epoch", &self.broker_epoch).finish()
+        f.debug_struct("Controller").field("shared", &self.shared).finish()
     }
 }
 

@@ -55,7 +55,7 @@ impl<D: Disk> MetadataLog<D> {
         files::replace(&self.disk, &path, bytes)
             .map_err(|e| ControllerError::disk("write", &path, e))?;
         self.log.start_over_at(id.end, now)?;
-        self.epoch = id.epoch;
+        self.since_snapshot = (0, now);
         Ok(())
     }
 
@@ -65,10 +65,12 @@ impl<D: Disk> MetadataLog<D> {
         id: SnapshotId,
         now: TimestampMs,
     ) -> Result<(), ControllerError> {
-        if self.log.end_offset() < id.end {
+        let last = self.log.epoch_at(id.end.plus(-1));
+        // a process may have been killed between putting a snapshot in place and dropping the log
+        let is_another = last.is_some_and(|epoch| epoch != id.epoch);
+        if self.log.end_offset() < id.end || is_another {
             self.log.start_over_at(id.end, now)?;
         }
-        self.epoch = self.epoch.max(id.epoch);
         Ok(())
     }
 
@@ -80,14 +82,14 @@ impl<D: Disk> MetadataLog<D> {
             || (bytes > 0 && interval > 0 && now.0 - since.0 >= interval)
     }
 
-    /// Writes a snapshot of all records before the log's end and lets go of what it replaces.
+    /// Writes a snapshot of all records before `id` and lets go of what it replaces.
     pub(super) fn snapshot(
         &mut self,
+        id: SnapshotId,
         records: Vec<(MetadataRecord<'static>, i16)>,
         quorum: &Quorum,
         now: TimestampMs,
-    ) -> Result<SnapshotId, ControllerError> {
-        let id = SnapshotId { end: self.log.end_offset(), epoch: self.epoch };
+    ) -> Result<(), ControllerError> {
         let path = self.folder.join(id.file_name());
         let checkpoint =
             Checkpoint { last_timestamp: self.last_timestamp, quorum: quorum.clone(), records };
@@ -97,8 +99,7 @@ impl<D: Disk> MetadataLog<D> {
         files::replace(&self.disk, &path, &bytes)
             .map_err(|e| ControllerError::disk("write", &path, e))?;
         self.since_snapshot = (0, now);
-        self.trim(now)?;
-        Ok(id)
+        self.trim(now)
     }
 
     /// Lets go of the oldest snapshots while they are too old, or too large together with the log,
@@ -159,11 +160,10 @@ mod tests {
     use std::path::Path;
 
     use log::MemDisk;
-    use types::{NodeId, Offset};
+    use types::Offset;
     use wire::no_op_record::NoOpRecord;
 
     use super::super::metadata_log::MetadataLogSettings;
-    use super::super::quorum_state::QuorumState;
     use super::*;
 
     const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -177,12 +177,13 @@ mod tests {
         let mut log = MetadataLog::open(disk, Path::new("data"), settings, TimestampMs(0)).unwrap();
         let quorum = Quorum::default();
         let epoch = types::LeaderEpoch(1);
-        log.lead(QuorumState { leader: NodeId(1), epoch }, &quorum, &[NodeId(1)]).unwrap();
+        log.begin_epoch(epoch);
         for hour in 1..=hours {
             let now = TimestampMs(hour * HOUR_MS);
             log.append(&[NoOpRecord {}.into()], |_| 0, now).unwrap();
             log.flush(now).unwrap();
-            log.snapshot(Vec::new(), &quorum, now).unwrap();
+            let id = SnapshotId { end: log.end_offset(), epoch };
+            log.snapshot(id, Vec::new(), &quorum, now).unwrap();
         }
         let ends = log.snapshots().unwrap().iter().map(|id| id.end.0).collect();
         (log.log.start_offset(), ends)

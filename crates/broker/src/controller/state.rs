@@ -1,114 +1,233 @@
-//! The controller's state on one thread: what is decided goes to the log, then into the image.
+//! The controller's state on one thread: the log with its quorum, what is committed of it, and, while
+//! this node decides, the state behind the log's last record.
+//!
+//! ```text
+//!   committed            what decisions build on
+//!       |─── marks ──────────|
+//!  ─────┴────────────────────┴──▶ log
+//!   high watermark          end
+//! ```
+
+use std::collections::VecDeque;
 
 use log::Disk;
 use metadata::decide::{self, Command, Decision, record_version};
-use metadata::image::{Image, Replay};
-use types::{LeaderEpoch, NodeId, Offset, TimestampMs};
-use wire::leader_change_message::{LeaderChangeMessage, Voter};
+use metadata::image::Replay;
+use raft::{CorrelationId, Input, Reply, RoleChange};
+use types::{LeaderEpoch, Offset, TimestampMs};
 use wire::record_frame::MetadataRecord;
 
-use record::ControlType;
-
 use super::bootstrap;
-use super::checkpoint::{self, Checkpoint, Quorum, SnapshotId};
+use super::checkpoint::{self, Quorum, SnapshotId};
 use super::error::ControllerError;
 use super::metadata_log::{MetadataLog, Replayed};
-use super::quorum_state::QuorumState;
+use super::quorum::{self, Found, Shell, Told};
 
-/// The log, the image behind its last record, and the quorum.
+/// The state behind a record of the log.
+#[derive(Clone, Debug)]
+pub(super) struct Stand {
+    pub replay: Replay,
+    pub quorum: Quorum,
+    /// All records before it are applied.
+    pub end: Offset,
+}
+
+/// The log, its quorum, and the states that they stand for.
 #[derive(Debug)]
 pub(super) struct State<D: Disk> {
     pub log: MetadataLog<D>,
+    pub shell: Shell,
+    /// What decisions build on.
     pub replay: Replay,
-    pub quorum: Quorum,
+    /// The quorum's own records, as far as `replay` goes.
+    quorum: Quorum,
+    committed: Stand,
+    /// States on the way to being committed, in order.
+    marks: VecDeque<Stand>,
+    /// The epoch in which this node decides.
+    deciding: Option<LeaderEpoch>,
     settings: decide::Settings,
     seed: u64,
 }
 
+/// What has changed since it was last asked.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// The last of the roles that this node went through.
+    pub role: Option<RoleChange>,
+    /// This node does not decide any more; nothing that was not committed counts.
+    pub has_lost_lead: bool,
+    /// This node decides from here on.
+    pub has_taken_lead: bool,
+    pub upgraded: Vec<(raft::RequestId, Result<(), String>)>,
+    pub is_shut_down: bool,
+}
+
 impl<D: Disk> State<D> {
-    /// Rebuilds the state from the newest snapshot and the log behind it.
-    pub(super) fn load(
+    /// Starts the quorum's machine on what was found in the log's folder.
+    pub(super) fn open(
         mut log: MetadataLog<D>,
-        settings: decide::Settings,
-        seed: u64,
+        found: Found,
+        config: raft::Config,
+        (settings, seed): (decide::Settings, u64),
         now: TimestampMs,
     ) -> Result<Self, ControllerError> {
-        let (mut replay, mut quorum, from) = newest_snapshot(&mut log, now)?;
-        let end = log.end_offset();
-        log.replay(from, end, |offset, epoch, record| {
-            apply(&mut replay, &mut quorum, offset, epoch, &record)
-        })?;
-        Ok(Self { log, replay, quorum, settings, seed })
+        let Found { replay, quorum, applied, stored } = found;
+        let shell = Shell::open(config, stored, &mut log, now)?;
+        let committed = Stand { replay: replay.clone(), quorum: quorum.clone(), end: applied };
+        Ok(Self {
+            log,
+            shell,
+            replay,
+            quorum,
+            committed,
+            marks: VecDeque::new(),
+            deciding: None,
+            settings,
+            seed,
+        })
     }
 
-    /// Whether nobody has formatted the directory, and nothing was ever written.
-    pub(super) fn is_unformatted(&self) -> Result<bool, ControllerError> {
-        Ok(self.log.end_offset() == Offset(0) && self.log.snapshots()?.is_empty())
+    /// Whether commands are decided here.
+    pub(super) fn decides(&self) -> bool {
+        self.deciding.is_some()
     }
 
-    /// Takes the lead alone: a higher epoch, its announcement, and the first records of a fresh
-    /// cluster. Nothing is durable before [`State::flush`].
-    pub(super) fn take_lead(
+    pub(super) fn committed(&self) -> &Stand {
+        &self.committed
+    }
+
+    /// Takes an input of the quorum.
+    pub(super) fn step(&mut self, input: Input, now: TimestampMs) -> Result<(), ControllerError> {
+        self.shell.step(&mut self.log, input, now)
+    }
+
+    /// Takes a reply to a request of the quorum, with the bytes that came with it.
+    pub(super) fn reply(
         &mut self,
-        node: NodeId,
-        static_voters: &[NodeId],
+        reply: (CorrelationId, Reply, &[u8]),
         now: TimestampMs,
     ) -> Result<(), ControllerError> {
-        let voters = self.voters(node, static_voters);
-        if voters != [node] {
-            return Err(ControllerError::OtherVoters { node, voters });
-        }
-        let seen = self.log.quorum_state()?.map_or(LeaderEpoch(0), |state| state.epoch);
-        let epoch = LeaderEpoch(seen.max(self.log.epoch()).0 + 1);
-        let is_fresh = self.log.end_offset() == Offset(0);
-        self.log.lead(QuorumState { leader: node, epoch }, &self.quorum, &voters)?;
-        self.announce(node, is_fresh, now)?;
-        let release = self.replay.latest().features().metadata_version();
-        if self.replay.in_transaction() {
-            self.write(&[bootstrap::abort()], release, now)?;
-        }
-        if !self.replay.latest().features().has_metadata_version() {
-            let records = bootstrap::records(&mut self.log, &self.settings)?;
-            let release = bootstrap::release(&records);
-            self.write(&records, release, now)?;
+        self.shell.reply(&mut self.log, reply, now)
+    }
+
+    /// Whether nothing was told, and nothing decided that the quorum does not know.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.shell.told.is_empty() && self.shell.raft().log().end == self.log.end_offset()
+    }
+
+    /// Whether everything is applied that the leader has called committed.
+    pub(super) fn is_caught_up(&self) -> bool {
+        let known = self.shell.raft().leader_high_watermark();
+        self.decides() || known.is_some_and(|offset| self.committed.end >= offset)
+    }
+
+    /// Tells the quorum what was decided, so that others get it while it is synced here.
+    pub(super) fn offer(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        let end = self.log.end_offset();
+        let Some(epoch) = self.deciding.filter(|_| end > self.shell.raft().log().end) else {
+            return Ok(());
+        };
+        self.mark();
+        self.step(Input::Appended { epoch, end }, now)
+    }
+
+    /// Syncs what was written, if anything.
+    pub(super) fn flush(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        if self.shell.must_flush() {
+            self.shell.flush(&mut self.log, now)?;
         }
         Ok(())
     }
 
-    fn voters(&self, node: NodeId, static_voters: &[NodeId]) -> Vec<NodeId> {
-        match &self.quorum.voters {
-            Some(record) => record.voters.iter().map(|voter| NodeId(voter.voter_id)).collect(),
-            // formatted to join voters that this node does not know
-            None if self.quorum.kraft_version > 0 => Vec::new(),
-            None if static_voters.is_empty() => vec![node],
-            None => static_voters.to_vec(),
+    /// Takes in what the quorum has told.
+    pub(super) fn take_in(&mut self) -> Result<News, ControllerError> {
+        let mut news = News::default();
+        for told in std::mem::take(&mut self.shell.told) {
+            match told {
+                Told::Role(change) => {
+                    self.forget_unless_leading(&mut news);
+                    news.role = Some(change);
+                }
+                Told::Wrote { base, records } => self.wrote(base, &records),
+                Told::HighWatermark(offset) => self.commit(offset)?,
+                Told::Installed(id, checkpoint) => {
+                    let replay = quorum::replay_of(id, &checkpoint);
+                    let quorum = checkpoint.quorum;
+                    self.committed = Stand { replay, quorum, end: id.end };
+                }
+                Told::Upgraded(id, result) => news.upgraded.push((id, result)),
+                Told::ShutdownDone => news.is_shut_down = true,
+            }
+        }
+        self.forget_unless_leading(&mut news);
+        if self.deciding.is_none() && self.has_committed_its_epoch() {
+            self.begin_to_decide()?;
+            news.has_taken_lead = true;
+        }
+        Ok(news)
+    }
+
+    /// Decisions that are not committed are for the next leader to keep or to drop.
+    fn forget_unless_leading(&mut self, news: &mut News) {
+        let raft = self.shell.raft();
+        if self.deciding.is_some() && !(self.shell.leads() && self.deciding == Some(raft.epoch())) {
+            self.deciding = None;
+            self.marks.clear();
+            news.has_lost_lead = true;
         }
     }
 
-    /// The control batch that begins an epoch; in a fresh log with what is known of the quorum.
-    fn announce(
-        &mut self,
-        node: NodeId,
-        is_fresh: bool,
-        now: TimestampMs,
-    ) -> Result<(), ControllerError> {
-        let voter = || Voter { voter_id: node.0, ..Voter::default() };
-        let leader = LeaderChangeMessage {
-            version: 0,
-            leader_id: node.0,
-            voters: vec![voter()],
-            granting_voters: vec![voter()],
-        };
-        let failed =
-            |source| ControllerError::Checkpoint { path: self.log.folder().to_owned(), source };
-        let body = checkpoint::message(&leader).map_err(failed)?;
-        let mut records = vec![(ControlType::LeaderChange, body)];
-        if is_fresh {
-            records.extend(self.quorum.control_records().map_err(failed)?);
+    /// A leader knows what is committed once a record of its own epoch is.
+    fn has_committed_its_epoch(&self) -> bool {
+        let raft = self.shell.raft();
+        let own = raft.log().epochs.last().filter(|last| last.epoch == raft.epoch());
+        self.shell.leads() && own.is_some_and(|own| self.committed.end > own.start)
+    }
+
+    fn begin_to_decide(&mut self) -> Result<(), ControllerError> {
+        let mut stand = self.committed.clone();
+        let end = self.log.end_offset();
+        catch_up(&mut stand, &mut self.log, end)?;
+        let epoch = self.shell.raft().epoch();
+        self.log.begin_epoch(epoch);
+        self.replay = stand.replay.clone();
+        self.quorum = stand.quorum.clone();
+        self.deciding = Some(epoch);
+        self.marks.clear();
+        if stand.end > self.committed.end {
+            self.marks.push_back(stand);
         }
-        let base = self.log.append_control(&records, now)?;
+        Ok(())
+    }
+
+    fn wrote(&mut self, base: Offset, records: &[raft::ControlRecord]) {
+        if self.deciding.is_none() {
+            return;
+        }
         let last = base.plus(i64::try_from(records.len()).unwrap_or(1) - 1);
         self.replay.skip_to(last, self.log.epoch());
+        quorum::note(&mut self.quorum, records);
+        self.marks.push_back(Stand {
+            replay: self.replay.clone(),
+            quorum: self.quorum.clone(),
+            end: last.plus(1),
+        });
+    }
+
+    fn mark(&mut self) {
+        let (replay, quorum) = (self.replay.clone(), self.quorum.clone());
+        self.marks.push_back(Stand { replay, quorum, end: self.log.end_offset() });
+    }
+
+    fn commit(&mut self, offset: Offset) -> Result<(), ControllerError> {
+        if self.deciding.is_none() {
+            let until = offset.min(self.log.end_offset());
+            return catch_up(&mut self.committed, &mut self.log, until);
+        }
+        while self.marks.front().is_some_and(|mark| mark.end <= offset) {
+            self.committed = self.marks.pop_front().expect("looked at above");
+        }
         Ok(())
     }
 
@@ -133,6 +252,21 @@ impl<D: Disk> State<D> {
         Ok(reply)
     }
 
+    /// What a leader writes before anything else: the end of a transaction that its predecessor
+    /// left open, and the first records of a cluster that has none.
+    pub(super) fn settle_in(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        let release = self.replay.latest().features().metadata_version();
+        if self.replay.in_transaction() {
+            self.write(&[bootstrap::abort()], release, now)?;
+        }
+        if !self.replay.latest().features().has_metadata_version() {
+            let records = bootstrap::records(&mut self.log, &self.settings)?;
+            let release = bootstrap::release(&records);
+            self.write(&records, release, now)?;
+        }
+        Ok(())
+    }
+
     fn write(
         &mut self,
         records: &[MetadataRecord<'static>],
@@ -146,72 +280,62 @@ impl<D: Disk> State<D> {
         Ok(())
     }
 
-    /// Writes a snapshot if it is time for one.
+    /// Writes a snapshot of what is committed if it is time for one.
     pub(super) fn snapshot_if_due(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
-        snapshot_if_due(&mut self.log, &self.replay, &self.quorum, now)
+        let Stand { replay, quorum, end } = &self.committed;
+        if !self.log.is_snapshot_due(now) || replay.in_transaction() {
+            return Ok(());
+        }
+        let image = replay.latest();
+        let id = SnapshotId { end: *end, epoch: image.provenance.epoch };
+        let named = raft::SnapshotId { offset: id.end, epoch: id.epoch };
+        if self.shell.raft().log().snapshots.contains(&named) {
+            return Ok(());
+        }
+        let release = image.features().metadata_version();
+        let records = image.to_records().into_iter().map(|record| {
+            let version = record_version(&record, release);
+            (record, version)
+        });
+        self.log.snapshot(id, records.collect(), quorum, now)?;
+        tracing::info!(
+            snapshot = id.file_name(),
+            "the cluster's metadata is written as a snapshot"
+        );
+        self.step(Input::SnapshotTaken(named), now)?;
+        let kept = self.log.snapshots()?.into_iter();
+        let snapshots = kept.map(|id| raft::SnapshotId { offset: id.end, epoch: id.epoch });
+        let cleaned =
+            Input::LogCleaned { start: self.log.start_offset(), snapshots: snapshots.collect() };
+        self.step(cleaned, now)
     }
 }
 
-/// The state of the newest snapshot and where the log goes on from it; nothing where there is none.
-pub(super) fn newest_snapshot<D: Disk>(
+/// Applies what the log holds up to `until`.
+fn catch_up<D: Disk>(
+    stand: &mut Stand,
     log: &mut MetadataLog<D>,
-    now: TimestampMs,
-) -> Result<(Replay, Quorum, Offset), ControllerError> {
-    let mut replay = Replay::from_image(Image::default());
-    let Some(id) = log.snapshots()?.pop() else {
-        return Ok((replay, Quorum::default(), Offset(0)));
-    };
-    let Checkpoint { quorum, records, .. } = log.load(id)?;
-    if id == SnapshotId::BOOTSTRAP {
-        return Ok((replay, quorum, Offset(0)));
-    }
-    for (record, _) in &records {
-        replay.apply(id.end.plus(-1), id.epoch, record);
-    }
-    log.start_behind(id, now)?;
-    Ok((replay, quorum, id.end))
-}
-
-/// Writes a snapshot of the whole log, which `replay` has applied, if it is time for one.
-pub(super) fn snapshot_if_due<D: Disk>(
-    log: &mut MetadataLog<D>,
-    replay: &Replay,
-    quorum: &Quorum,
-    now: TimestampMs,
+    until: Offset,
 ) -> Result<(), ControllerError> {
-    if !log.is_snapshot_due(now) || replay.in_transaction() {
+    if until <= stand.end {
         return Ok(());
     }
-    let image = replay.latest();
-    let release = image.features().metadata_version();
-    let records = image.to_records().into_iter().map(|record| {
-        let version = record_version(&record, release);
-        (record, version)
-    });
-    let id = log.snapshot(records.collect(), quorum, now)?;
-    tracing::info!(snapshot = id.file_name(), "the cluster's metadata is written as a snapshot");
+    let Stand { replay, quorum, end } = stand;
+    log.replay(*end, until, |offset, epoch, record| {
+        apply(replay, quorum, (offset, epoch), &record).map_err(|source| {
+            let path = std::path::PathBuf::from(format!("offset {offset}"));
+            ControllerError::Checkpoint { path, source }
+        })
+    })?;
+    *end = until;
     Ok(())
 }
 
 /// Takes one record of the log in.
-pub(super) fn apply(
+fn apply(
     replay: &mut Replay,
     quorum: &mut Quorum,
-    offset: Offset,
-    epoch: LeaderEpoch,
-    record: &Replayed<'_>,
-) -> Result<(), ControllerError> {
-    take(replay, quorum, offset, epoch, record).map_err(|source| {
-        let path = std::path::PathBuf::from(format!("offset {offset}"));
-        ControllerError::Checkpoint { path, source }
-    })
-}
-
-fn take(
-    replay: &mut Replay,
-    quorum: &mut Quorum,
-    offset: Offset,
-    epoch: LeaderEpoch,
+    (offset, epoch): (Offset, LeaderEpoch),
     record: &Replayed<'_>,
 ) -> Result<(), checkpoint::CheckpointError> {
     match record {

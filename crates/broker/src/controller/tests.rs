@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use log::{Access, Disk, DiskFile, MemDisk, Survival};
 use metadata::decide::{AllocateProducerIds, CreateTopics, DeleteTopics};
 use metadata::image::{Endpoint, Image};
+use metadata::{SessionTimeouts, decide};
 use types::{ErrorCode, LeaderEpoch, NodeId, Offset, ProducerId, Uuid};
 use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
@@ -19,24 +20,36 @@ const SNAPSHOT: &str = "00000000000000000000-0000000000.checkpoint";
 
 pub(super) fn settings(log: MetadataLogSettings) -> ControllerSettings {
     let endpoint = |name, port| Endpoint::new(name, "localhost", port, 0);
+    let membership = Membership {
+        node: NodeId(1),
+        cluster_id: "AAAAAAAAAAAAAAAAAAAAZg".to_owned(),
+        incarnation: another_process(),
+        broker: Some(BrokerMembership {
+            endpoints: vec![endpoint("PLAINTEXT", 9092)],
+            rack: None,
+            directories: vec![Uuid([9; 16])],
+            epoch_left_in: None,
+            beats_often: true,
+        }),
+        controller_endpoints: vec![endpoint("CONTROLLER", 9093)],
+        unstable_features: false,
+    };
     ControllerSettings {
         directory: PathBuf::from("data"),
-        directory_id: Uuid([9; 16]),
-        membership: Membership {
+        quorum: raft::Config {
             node: NodeId(1),
-            cluster_id: "AAAAAAAAAAAAAAAAAAAAZg".to_owned(),
-            incarnation: another_process(),
-            broker: Some(BrokerMembership {
-                endpoints: vec![endpoint("PLAINTEXT", 9092)],
-                rack: None,
-                directories: vec![Uuid([9; 16])],
-                epoch_left_in: None,
-                beats_often: true,
-            }),
-            controller_endpoints: vec![endpoint("CONTROLLER", 9093)],
-            unstable_features: false,
+            directory: Uuid([9; 16]),
+            listener: "CONTROLLER".to_owned(),
+            endpoints: membership.quorum_endpoints(),
+            can_become_voter: true,
+            auto_join: false,
+            bootstrap: Vec::new(),
+            static_voters: raft::VoterSet::default(),
+            timeouts: raft::Timeouts::default(),
+            seed: 0,
         },
-        static_voters: Vec::new(),
+        may_stand_alone: true,
+        membership,
         sessions: SessionTimeouts { ms: 9_000, short_ms: 1_500 },
         chores: ChoreIntervals::default(),
         decide: decide::Settings::default(),
@@ -58,19 +71,15 @@ pub(super) fn disk() -> MemDisk {
     disk
 }
 
-pub(super) fn start(disk: &MemDisk) -> Controller<MemDisk> {
+fn start(disk: &MemDisk) -> Controller<MemDisk> {
     start_with(disk, MetadataLogSettings::default())
 }
 
-pub(super) fn start_with(disk: &MemDisk, log: MetadataLogSettings) -> Controller<MemDisk> {
+fn start_with(disk: &MemDisk, log: MetadataLogSettings) -> Controller<MemDisk> {
     Controller::start_on(disk.clone(), settings(log), Box::new(|_, _| ())).unwrap()
 }
 
-pub(super) async fn create(
-    controller: &Controller<MemDisk>,
-    name: &str,
-    partitions: i32,
-) -> ErrorCode {
+async fn create(controller: &Controller<MemDisk>, name: &str, partitions: i32) -> ErrorCode {
     let topic = CreatableTopic {
         name: name.to_owned().into(),
         num_partitions: partitions,
@@ -241,6 +250,7 @@ async fn a_directory_of_apache_kafka_starts() {
     let mut settings = settings(MetadataLogSettings::default());
     let directory = "WBXVe60mS9yv1uHsnbZiog".parse().unwrap();
     settings.membership.broker.as_mut().unwrap().directories = vec![directory];
+    settings.quorum.directory = directory;
     let controller = Controller::start_on(disk, settings, Box::new(|_, _| ())).unwrap();
     let image = controller.image();
     assert_eq!(names(&image), ["flights", "manual"]);
@@ -256,7 +266,9 @@ async fn a_directory_of_apache_kafka_starts() {
 async fn a_formatted_directory_starts_with_what_was_formatted() {
     let disk = disk();
     put(&disk, SNAPSHOT, &golden(SNAPSHOT));
-    let controller = start(&disk);
+    let mut settings = settings(MetadataLogSettings::default());
+    settings.quorum.directory = "WBXVe60mS9yv1uHsnbZiog".parse().unwrap();
+    let controller = Controller::start_on(disk, settings, Box::new(|_, _| ())).unwrap();
     let image = controller.image();
     assert_eq!(image.security().scram.len(), 1);
     assert_eq!(image.features().metadata_version().level(), 33);
@@ -296,14 +308,6 @@ fn snapshot_names_are_those_of_kafka() {
     for name in ["1-2.checkpoint", "00000000000000001234-0000000005.checkpoint.part", LOG, ""] {
         assert_eq!(checkpoint::SnapshotId::parse(name), None, "{name}");
     }
-}
-
-#[test]
-fn another_voter_set_is_refused() {
-    let mut settings = settings(MetadataLogSettings::default());
-    settings.static_voters = vec![NodeId(1), NodeId(2)];
-    let refused = Controller::start_on(disk(), settings, Box::new(|_, _| ()));
-    assert!(matches!(refused, Err(ControllerError::OtherVoters { .. })));
 }
 
 /// Starts, creates topics and snapshots until the disk crashes; tells what was acknowledged.

@@ -1,43 +1,63 @@
-//! The one thread that decides: what waits together is decided, written and synced together.
+//! The one thread of the controller: it drives the quorum, and while this node leads it, decides. What
+//! waits together is decided, written and synced together.
 
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use log::Disk;
 use metadata::decide::FenceBroker;
-use metadata::image::Image;
-use metadata::{BrokerRun, Sessions};
+use metadata::{BrokerRun, SessionTimeouts, Sessions};
+use raft::Input;
 use tokio::sync::{mpsc, oneshot};
 use types::{BrokerEpoch, Offset, TimestampMs};
 
+use super::NotDone;
 use super::chores::Chores;
 use super::error::ControllerError;
-use super::leader::Observers;
 use super::membership::Membership;
-use super::state::State;
-use super::{Published, Unavailable};
+use super::outside::Outside;
+use super::quorum::{Arrival, Outcome, Served};
+use super::state::{News, State};
+use super::traffic::Traffic;
 
 /// Most commands that share one sync of the log.
 const COMMANDS_PER_TURN: usize = 512;
 
-/// Something to do on the thread: done in its turn, answered once what it wrote is durable.
+/// Between attempts to open the log again, after the disk has failed.
+const RECOVERY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A timer that fires so late was not looked at: the whole process was away, or its disk was.
+const ABSENCE_MS: u64 = 250;
+
+/// What is wanted of the thread.
+pub(super) enum Order<D: Disk> {
+    /// To be done by the active controller.
+    Decide(Box<dyn Job<D>>),
+    /// A request of another node, for the quorum.
+    Quorum { request: raft::Request, answer: oneshot::Sender<Served> },
+    /// To move `kraft.version`.
+    Upgrade { version: i16, answer: oneshot::Sender<Result<(), String>> },
+    /// To let another lead, before this node stops.
+    HandOver { within_ms: u32, done: oneshot::Sender<()> },
+}
+
+/// Something to do on the thread: done in its turn, answered once what it wrote is committed.
 pub(super) trait Job<D: Disk>: Send {
     /// Decides and appends; an error where nothing could be written.
     fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError>;
-    /// Sends the answer, or that there is none.
-    fn answer(self: Box<Self>, durable: bool);
+    /// Sends the answer, or why there is none.
+    fn answer(self: Box<Self>, outcome: Result<(), NotDone>);
 }
 
 /// A job whose answer somebody waits for.
 pub(super) struct Asked<F, R> {
     question: Option<F>,
     reply: Option<R>,
-    sender: oneshot::Sender<Result<R, Unavailable>>,
+    sender: oneshot::Sender<Result<R, NotDone>>,
 }
 
 impl<F, R> Asked<F, R> {
-    pub(super) fn new(question: F, sender: oneshot::Sender<Result<R, Unavailable>>) -> Self {
+    pub(super) fn new(question: F, sender: oneshot::Sender<Result<R, NotDone>>) -> Self {
         Self { question: Some(question), reply: None, sender }
     }
 }
@@ -54,154 +74,357 @@ where
         Ok(())
     }
 
-    fn answer(self: Box<Self>, durable: bool) {
-        let reply = self.reply.filter(|_| durable).ok_or(Unavailable);
+    fn answer(self: Box<Self>, outcome: Result<(), NotDone>) {
+        let Self { reply, sender, .. } = *self;
         // whoever asked may be gone
-        let _ = self.sender.send(reply);
+        let _ = sender.send(outcome.and_then(|()| reply.ok_or(NotDone::Failed)));
     }
 }
 
-/// A timer that fires so late was not looked at: the whole process was away, or its disk was.
-const ABSENCE_MS: u64 = 250;
-
-/// Brokers whose sessions have run out are fenced; nobody waits for it.
-struct FenceSilent {
-    due: types::Instant,
-}
-
-impl<D: Disk> Job<D> for FenceSilent {
-    fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError> {
-        let late = worker.instant().ms_since(self.due);
-        if late > ABSENCE_MS {
-            // what brokers sent meanwhile has yet to come in
-            worker.sessions.excuse(late);
-            return Ok(());
-        }
-        while let Some(BrokerRun { broker, epoch }) = worker.sessions.expire(worker.instant()) {
-            if worker.state.decide(&FenceBroker { broker, epoch }, now)? {
-                tracing::warn!(%broker, "a broker is fenced: it was not heard of for too long");
-            }
-        }
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, _durable: bool) {}
+/// A job whose records, and those that it saw, end at `end`.
+struct Waiting<D: Disk> {
+    end: Offset,
+    job: Box<dyn Job<D>>,
 }
 
 /// What the thread owns.
 pub(super) struct Worker<D: Disk> {
     pub state: State<D>,
     pub membership: Membership,
+    /// Of this node's broker, where no other controller is asked.
     pub epoch: Option<BrokerEpoch>,
-    /// Brokers of other processes.
+    /// Brokers that tell by heartbeats that they live.
     pub sessions: Sessions,
     pub chores: Chores,
-    /// Origin of the sessions' clock.
-    pub started: Instant,
-    /// Who copies the metadata log.
-    pub observers: Observers,
-    /// All records before it are durable.
-    pub committed: Offset,
-    pub published: Arc<Published>,
-    pub jobs: mpsc::Receiver<Box<dyn Job<D>>>,
-    /// Opens the log again and rebuilds the state, after the disk has failed.
-    pub reload: Box<dyn FnMut() -> Result<State<D>, ControllerError> + Send>,
+    timeouts: SessionTimeouts,
+    clock: Clock,
+    traffic: Traffic,
+    outside: Outside,
+    waiting: VecDeque<Waiting<D>>,
+    /// Opens the log again, after the disk has failed.
+    reload: Reload<D>,
+    /// The disk has failed, and what is on it is not known yet.
+    is_broken: bool,
 }
 
+/// Opens the log and reads the state, as often as it is called.
+pub(super) type Reload<D> = Box<dyn FnMut(TimestampMs) -> Result<State<D>, ControllerError> + Send>;
+
 impl<D: Disk> Worker<D> {
-    /// Starts the thread. It ends when every sender of jobs is gone.
-    pub(super) fn spawn(self) -> Result<JoinHandle<()>, ControllerError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let runtime = runtime.map_err(ControllerError::Thread)?;
-        let thread = std::thread::Builder::new().name("controller".to_owned());
-        thread.spawn(move || runtime.block_on(self.run())).map_err(ControllerError::Thread)
+    /// Opens the log, and leads at once where this node is the only voter.
+    pub(super) fn open(
+        mut reload: Reload<D>,
+        membership: Membership,
+        (timeouts, chores): (SessionTimeouts, Chores),
+        traffic: Traffic,
+        outside: Outside,
+    ) -> Result<Self, ControllerError> {
+        let clock = Clock::start();
+        let now = clock.now();
+        let mut worker = Self {
+            state: reload(now)?,
+            membership,
+            epoch: None,
+            sessions: Sessions::new(timeouts),
+            chores,
+            timeouts,
+            clock,
+            traffic,
+            outside,
+            waiting: VecDeque::new(),
+            reload,
+            is_broken: false,
+        };
+        worker.outside.set_alone(worker.is_alone());
+        worker.settle(now)?;
+        Ok(worker)
     }
 
-    async fn run(mut self) {
-        let mut turn: Vec<Box<dyn Job<D>>> = Vec::new();
+    /// Works until every sender of orders is gone.
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order<D>>) {
+        let mut turn = Vec::new();
+        let mut arrivals = Vec::new();
         loop {
-            let session = self.sessions.next_deadline().map(|due| self.at(due));
-            let chore = self.chores.next_due().map(tokio::time::Instant::from);
-            let deadline = [session, chore].into_iter().flatten().min();
+            let deadline = self.deadline();
+            let due = deadline.unwrap_or_else(Instant::now).into();
             tokio::select! {
-                job = self.jobs.recv() => match job {
-                    Some(job) => turn.push(job),
+                order = orders.recv() => match order {
+                    Some(order) => turn.push(order),
                     None => break,
                 },
-                () = until(deadline) => {}
+                arrival = self.traffic.next() => arrivals.push(arrival),
+                () = tokio::time::sleep_until(due), if deadline.is_some() => {}
             }
             while turn.len() < COMMANDS_PER_TURN {
-                let Ok(job) = self.jobs.try_recv() else { break };
-                turn.push(job);
+                let Ok(order) = orders.try_recv() else { break };
+                turn.push(order);
             }
-            // last, so that a heartbeat that waited is heard before its session ends
-            if let Some(due) = self.sessions.next_deadline().filter(|due| *due <= self.instant()) {
-                turn.push(Box::new(FenceSilent { due }));
+            while let Some(arrival) = self.traffic.try_next() {
+                arrivals.push(arrival);
             }
-            for chore in self.chores.take_due(Instant::now()) {
-                turn.push(Box::new(chore));
-            }
-            self.turn(&mut turn);
+            self.turn(&mut turn, &mut arrivals);
         }
         self.stop();
     }
 
+    /// When there is something to do although nobody asks.
+    fn deadline(&self) -> Option<Instant> {
+        if self.is_broken {
+            return Some(Instant::now() + RECOVERY_PAUSE);
+        }
+        let quorum = self.state.shell.raft().next_deadline().map(|at| self.clock.at(at));
+        let sessions = self.sessions.next_deadline().filter(|_| self.state.decides());
+        let sessions = sessions.map(|at| self.clock.started + Duration::from_millis(at.0));
+        let chores = self.chores.next_due().filter(|_| self.state.decides());
+        quorum.into_iter().chain(sessions).chain(chores).min()
+    }
+
     /// The time of the sessions.
     pub(super) fn instant(&self) -> types::Instant {
-        let millis = self.started.elapsed().as_millis();
+        let millis = self.clock.started.elapsed().as_millis();
         types::Instant(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 
-    /// When an instant of the sessions has passed.
-    fn at(&self, instant: types::Instant) -> tokio::time::Instant {
-        (self.started + Duration::from_millis(instant.0)).into()
+    /// Whether this node is the only voter.
+    fn is_alone(&self) -> bool {
+        let raft = self.state.shell.raft();
+        raft.is_voter() && raft.voters().len() == 1
     }
 
-    fn turn(&mut self, turn: &mut Vec<Box<dyn Job<D>>>) {
-        let now = now();
-        let before = self.state.log.end_offset();
-        let decided: Vec<bool> = turn
-            .iter_mut()
-            .map(|job| job.decide(self, now).map_err(|e| note(&e)).is_ok())
-            .collect();
-        let durable = if self.state.log.end_offset() == before {
-            true
-        } else {
-            self.state.log.flush(now).map_err(|e| note(&e)).is_ok()
-        };
-        if durable {
-            self.publish();
-        } else {
-            self.recover();
+    fn turn(&mut self, orders: &mut Vec<Order<D>>, arrivals: &mut Vec<Arrival>) {
+        let now = self.clock.now();
+        if self.is_broken {
+            self.recover(now);
         }
-        for (job, decided) in turn.drain(..).zip(decided) {
-            job.answer(decided && durable);
+        if self.is_broken {
+            // whoever waits for an answer is told that there is none
+            orders.clear();
+            arrivals.clear();
+            return;
         }
-        if let Err(error) = self.state.snapshot_if_due(now) {
+        if let Err(error) = self.take_turn(orders, arrivals, now) {
             note(&error);
+            orders.clear();
+            arrivals.clear();
+            self.recover(now);
         }
     }
 
-    fn publish(&mut self) {
-        self.committed = self.state.log.end_offset();
-        self.published.publish(self.state.replay.publish(), self.committed);
-    }
-
-    /// What is on disk is not known after a failed sync: the state is read anew from there.
-    fn recover(&mut self) {
-        match (self.reload)() {
-            Ok(state) => {
-                self.state = state;
-                self.publish();
+    fn take_turn(
+        &mut self,
+        orders: &mut Vec<Order<D>>,
+        arrivals: &mut Vec<Arrival>,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        for arrival in arrivals.drain(..) {
+            self.arrived(arrival, now)?;
+        }
+        self.state.step(Input::Tick, now)?;
+        self.look_around(now)?;
+        for order in orders.drain(..) {
+            self.carry_out(order, now)?;
+        }
+        self.fence_silent(now);
+        if self.state.decides() {
+            for chore in self.chores.take_due(Instant::now()) {
+                self.decide(Box::new(chore), now);
             }
-            Err(error) => note(&error),
         }
+        self.settle(now)
+    }
+
+    fn arrived(&mut self, arrival: Arrival, now: TimestampMs) -> Result<(), ControllerError> {
+        let Arrival { to, correlation, outcome, .. } = arrival;
+        match outcome {
+            Outcome::Reply { reply, bytes } => {
+                return self.state.reply((correlation, reply, &bytes), now);
+            }
+            Outcome::Failed(why) => tracing::debug!(node = %to, why, "no answer in the quorum"),
+            Outcome::Gone => {
+                self.state.step(Input::Failed { correlation }, now)?;
+                return self.state.step(Input::LeaderGone(to), now);
+            }
+            Outcome::OtherCluster { address: asked } => {
+                let own = self.membership.cluster_id.clone();
+                self.outside.fail(&ControllerError::OtherCluster { own, asked });
+            }
+        }
+        self.state.step(Input::Failed { correlation }, now)
+    }
+
+    fn carry_out(&mut self, order: Order<D>, now: TimestampMs) -> Result<(), ControllerError> {
+        match order {
+            Order::Decide(job) => {
+                self.decide(job, now);
+                Ok(())
+            }
+            Order::Quorum { request, answer } => {
+                self.state.offer(now)?;
+                let id = self.traffic.expect(answer);
+                self.state.step(Input::Request { id, request }, now)
+            }
+            Order::Upgrade { version, answer } => {
+                self.state.offer(now)?;
+                let id = self.traffic.expect_upgrade(answer);
+                self.state.step(Input::UpgradeKraftVersion { id, version }, now)
+            }
+            // nobody else could lead, and this node has its leave to take
+            Order::HandOver { .. } if self.is_alone() => Ok(()),
+            Order::HandOver { within_ms, done } => {
+                self.state.offer(now)?;
+                self.traffic.hands_over = Some(done);
+                self.state.step(Input::Shutdown { within_ms }, now)
+            }
+        }
+    }
+
+    fn decide(&mut self, mut job: Box<dyn Job<D>>, now: TimestampMs) {
+        if !self.state.decides() {
+            return job.answer(Err(NotDone::NotController));
+        }
+        match job.decide(self, now) {
+            Ok(()) => self.waiting.push_back(Waiting { end: self.state.log.end_offset(), job }),
+            Err(error) => {
+                note(&error);
+                job.answer(Err(NotDone::Failed));
+            }
+        }
+    }
+
+    /// Fences brokers whose sessions have run out; nobody waits for it.
+    fn fence_silent(&mut self, now: TimestampMs) {
+        let instant = self.instant();
+        let due = self.sessions.next_deadline().filter(|due| *due <= instant);
+        let Some(due) = due.filter(|_| self.state.decides()) else { return };
+        let late = instant.ms_since(due);
+        if late > ABSENCE_MS {
+            // what brokers sent meanwhile has yet to come in
+            return self.sessions.excuse(late);
+        }
+        while let Some(BrokerRun { broker, epoch }) = self.sessions.expire(instant) {
+            match self.state.decide(&FenceBroker { broker, epoch }, now) {
+                Ok(true) => {
+                    tracing::warn!(%broker, "a broker is fenced: it was not heard of for too long");
+                }
+                Ok(false) => {}
+                Err(error) => note(&error),
+            }
+        }
+    }
+
+    /// Brings what was written to others and to the disk, until nothing is left to do.
+    fn settle(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        loop {
+            self.state.offer(now)?;
+            self.look_around(now)?;
+            if self.state.shell.must_flush() {
+                self.state.flush(now)?;
+            } else if self.state.is_quiet() {
+                break;
+            }
+        }
+        self.outside.publish(&self.state);
+        self.answer_committed();
+        self.state.snapshot_if_due(now)?;
+        self.look_around(now)
+    }
+
+    /// Takes in what the quorum tells, and lets out what it wants sent.
+    fn look_around(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+        let News { role, has_lost_lead, has_taken_lead, upgraded, is_shut_down } =
+            self.state.take_in()?;
+        if has_lost_lead {
+            tracing::info!("this node is no longer the active controller");
+            for waiting in self.waiting.drain(..) {
+                waiting.job.answer(Err(NotDone::NotController));
+            }
+        }
+        let is_alone = self.is_alone();
+        if self.outside.set_alone(is_alone) && self.state.decides() {
+            self.renew_sessions(is_alone);
+        }
+        if has_taken_lead {
+            self.take_over(is_alone, now)?;
+        }
+        if role.is_some() || has_lost_lead || has_taken_lead {
+            self.outside.lead(self.state.shell.raft().leader(), self.state.decides());
+        }
+        self.traffic.let_out(&mut self.state.shell);
+        for (id, result) in upgraded {
+            self.traffic.upgraded(id, result);
+        }
+        if is_shut_down && let Some(done) = self.traffic.hands_over.take() {
+            // whoever asked may be gone
+            let _ = done.send(());
+        }
+        Ok(())
+    }
+
+    fn answer_committed(&mut self) {
+        let committed = self.state.committed().end;
+        while self.waiting.front().is_some_and(|waiting| waiting.end <= committed) {
+            if let Some(waiting) = self.waiting.pop_front() {
+                waiting.job.answer(Ok(()));
+            }
+        }
+    }
+
+    /// Becomes the active controller.
+    fn take_over(&mut self, is_alone: bool, now: TimestampMs) -> Result<(), ControllerError> {
+        tracing::info!(epoch = %self.state.shell.raft().epoch(), "this node is the active controller");
+        self.state.settle_in(now)?;
+        self.membership.introduce(&mut self.state, now)?;
+        if is_alone && self.epoch.is_none() {
+            self.epoch = self.membership.join(&mut self.state, now)?;
+            self.outside.joined(self.epoch);
+        }
+        self.renew_sessions(is_alone);
+        Ok(())
+    }
+
+    /// Gives every broker a whole session; that of this process needs none where it is alone.
+    fn renew_sessions(&mut self, is_alone: bool) {
+        let mut sessions = Sessions::new(self.timeouts);
+        if is_alone && self.epoch.is_some() {
+            sessions = sessions.beside(self.membership.node);
+        }
+        sessions.take_over(self.instant(), self.state.replay.latest().cluster());
+        self.sessions = sessions;
+    }
+
+    /// What is on disk is not known after a failure: the state is read anew from there.
+    fn recover(&mut self, now: TimestampMs) {
+        self.is_broken = true;
+        for waiting in self.waiting.drain(..) {
+            waiting.job.answer(Err(NotDone::Failed));
+        }
+        self.traffic.forget();
+        let reloaded = (self.reload)(now).and_then(|state| {
+            self.state = state;
+            self.settle(now)
+        });
+        match reloaded {
+            Ok(()) => {
+                self.is_broken = false;
+                self.outside.lead(self.state.shell.raft().leader(), self.state.decides());
+            }
+            Err(error) => {
+                note(&error);
+                self.outside.lead(raft::LeaderInfo::default(), false);
+            }
+        }
+    }
+
+    fn leave(&mut self, epoch: BrokerEpoch, now: TimestampMs) -> Result<(), ControllerError> {
+        self.membership.leave(&mut self.state, epoch, now)?;
+        self.state.offer(now)?;
+        self.state.flush(now)
     }
 
     fn stop(mut self) {
-        let now = now();
-        let left = match self.epoch {
-            Some(epoch) => self.membership.leave(&mut self.state, epoch, now),
+        let now = self.clock.now();
+        let left = match self.epoch.filter(|_| self.is_alone() && self.state.decides()) {
+            Some(epoch) => self.leave(epoch, now),
             None => Ok(()),
         };
         if let Err(error) = left.and_then(|()| self.state.log.close(now)) {
@@ -210,22 +433,25 @@ impl<D: Disk> Worker<D> {
     }
 }
 
-impl Published {
-    /// Shows an image that all records before `committed` are in.
-    pub(super) fn publish(&self, image: Image, committed: Offset) {
-        let new = Arc::new(image);
-        let old = self.image.swap(Arc::clone(&new));
-        if old.provenance != new.provenance {
-            (self.listener)(&old, &new);
-        }
-        self.committed.send_if_modified(|known| std::mem::replace(known, committed) != committed);
-    }
+/// Time that does not run backwards, beginning at the machine's.
+struct Clock {
+    started: Instant,
+    started_at: TimestampMs,
 }
 
-async fn until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
+impl Clock {
+    fn start() -> Self {
+        Self { started: Instant::now(), started_at: now() }
+    }
+
+    fn now(&self) -> TimestampMs {
+        let millis = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        TimestampMs(self.started_at.0.saturating_add(millis))
+    }
+
+    fn at(&self, moment: TimestampMs) -> Instant {
+        let millis = u64::try_from(moment.0.saturating_sub(self.started_at.0)).unwrap_or_default();
+        self.started + Duration::from_millis(millis)
     }
 }
 
@@ -233,6 +459,7 @@ fn note(error: &ControllerError) {
     tracing::error!(%error, "the cluster's metadata cannot be changed");
 }
 
+/// The machine's time.
 pub(super) fn now() -> TimestampMs {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TimestampMs(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))

@@ -39,7 +39,7 @@ impl Versions {
 }
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: TcpStream,
     received: Vec<u8>,
     pub versions: Versions,

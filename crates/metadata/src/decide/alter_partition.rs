@@ -18,7 +18,7 @@ const RECOVERED: i8 = 0;
 const RECOVERING: i8 = 1;
 
 /// Changes the ISR of partitions that the broker leads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AlterPartition(pub AlterPartitionRequest);
 
 impl Command for AlterPartition {

@@ -23,11 +23,11 @@ use crate::image::{ConfigResource, ConfigValues, ResourceKind};
 pub(super) const MIN_ISR: &str = "min.insync.replicas";
 
 /// Sets, deletes, appends to and subtracts from single keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IncrementalAlterConfigs<'a>(pub IncrementalAlterConfigsRequest<'a>);
 
 /// Replaces all keys of a resource: what is not mentioned is reset.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AlterConfigs<'a>(pub AlterConfigsRequest<'a>);
 
 /// The values of some keys after a change; `None` resets the key.

@@ -16,7 +16,7 @@ use super::{Command, Controller, Decision, Refusal};
 use crate::image::{PartitionState, Topic};
 
 /// Adds partitions to topics; with `validate_only` it answers the same and writes nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CreatePartitions<'a>(pub CreatePartitionsRequest<'a>);
 
 impl Command for CreatePartitions<'_> {

@@ -25,7 +25,7 @@ const UNSET: i32 = -1;
 ///
 /// The reply has no configs in its results: they need the broker's own configuration, so the
 /// handler fills them in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CreateTopics<'a>(pub CreateTopicsRequest<'a>);
 
 /// A topic that passed every check.

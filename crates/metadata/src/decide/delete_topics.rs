@@ -12,7 +12,7 @@ use super::refusal::outcome;
 use super::{Command, Controller, Decision, Refusal};
 
 /// Deletes topics with all that is in them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DeleteTopics<'a>(pub DeleteTopicsRequest<'a>);
 
 impl Command for DeleteTopics<'_> {

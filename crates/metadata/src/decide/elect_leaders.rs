@@ -14,7 +14,7 @@ use super::{Command, Controller, Decision, Refusal};
 use crate::image::{PartitionState, Topic};
 
 /// Elects leaders for some partitions, or for all of them that need it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ElectLeaders<'a>(pub ElectLeadersRequest<'a>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use super::{Command, Controller, Decision, Refusal};
 use crate::image::{PartitionState, Topic};
 
 /// Begins, replaces and cancels reassignments; each partition stands or falls by itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AlterPartitionReassignments<'a>(pub AlterPartitionReassignmentsRequest<'a>);
 
 impl Command for AlterPartitionReassignments<'_> {
@@ -59,7 +59,7 @@ impl Command for AlterPartitionReassignments<'_> {
 }
 
 /// Tells of the reassignments that are under way: of all, or of the partitions asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ListPartitionReassignments<'a>(pub ListPartitionReassignmentsRequest<'a>);
 
 impl Command for ListPartitionReassignments<'_> {

@@ -14,7 +14,7 @@ use crate::features::{self, Feature, LevelRange};
 use crate::metadata_version::MetadataVersion;
 
 /// Raises or lowers finalized levels; with `validate_only` it answers the same and writes nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct UpdateFeatures<'a> {
     /// The request.
     pub request: UpdateFeaturesRequest<'a>,
@@ -116,7 +116,8 @@ impl UpdateFeatures<'_> {
         }
         if is_kraft {
             return match level {
-                level if level == current => Ok(None),
+                // the quorum's leader writes it, in a control record
+                level if level >= current => Ok(None),
                 _ => Err(refuse(update, "Can't change the version of this feature while running.")),
             };
         }

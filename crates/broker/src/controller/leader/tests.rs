@@ -132,7 +132,8 @@ async fn leadership_returns_to_the_preferred_replica_by_itself() {
             if leader() == OTHER {
                 return;
             }
-            controller.committed_past(end).await;
+            let mut committed = controller.published.committed.subscribe();
+            committed.wait_for(|committed| *committed > end).await.expect("it runs");
         }
     };
     tokio::time::timeout(Duration::from_secs(60), balanced).await.expect("it is balanced");

@@ -27,7 +27,7 @@ use wire::unregister_controller_request::UnregisterControllerRequest;
 use wire::update_features_request::UpdateFeaturesRequest;
 use wire::{ApiKey, DefaultPrincipalData, Message as _, Request};
 
-use super::{RemoteController, Unavailable};
+use super::RemoteController;
 use crate::peer::{Encode, Encoded, PeerError, Versions, response};
 
 /// What a broker asks for itself goes to the controller without an envelope.
@@ -41,10 +41,10 @@ const LENGTH_BYTES: usize = 4;
 type ResponseOf<'r, Q> = <Q as Request<'static>>::Response<'r>;
 
 /// What a command comes to.
-pub(crate) type Answer<'c, R> = Pin<Box<dyn Future<Output = Result<R, Unavailable>> + Send + 'c>>;
+pub(crate) type Answer<'c, R> = Pin<Box<dyn Future<Output = Result<R, PeerError>> + Send + 'c>>;
 
 /// A command that another node's controller can carry out.
-pub(crate) trait Forwarded: Command<Reply: Send> + Send + 'static {
+pub(crate) trait Forwarded: Command<Reply: Send> + Clone + Send + 'static {
     /// What the controller is asked.
     type Request: Request<'static> + Send + 'static;
 
@@ -67,17 +67,13 @@ impl RemoteController {
         let (version, request) = (command.version(), command.request());
         // one type for all commands keeps the tasks of connections small
         Box::pin(async move {
-            let reply = if OWN.contains(&<C::Request as Request<'static>>::KEY) {
+            if OWN.contains(&<C::Request as Request<'static>>::KEY) {
                 let answered = self.controller.call(request).await;
                 answered.and_then(|answered| Ok(C::reply(answered.read::<C::Request>()?)))
             } else {
                 let forwarded = self.forward(enveloped(request, version)).await;
                 forwarded.and_then(|inner| Ok(C::reply(inner.read::<C::Request>()?)))
-            };
-            reply.map_err(|error| {
-                tracing::warn!(%error, "the controller does not answer");
-                Unavailable
-            })
+            }
         })
     }
 

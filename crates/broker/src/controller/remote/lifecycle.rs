@@ -1,7 +1,6 @@
 //! A broker's life at the controller: it registers, beats, is let in, and takes its leave.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -32,9 +31,13 @@ pub(super) struct Lifecycle {
 impl Lifecycle {
     /// Lives until the controller lets it go, then waits to be dropped; returns where it failed.
     pub async fn run(mut self) {
-        let Some(epoch) = self.register().await else { return };
-        self.shared.broker_epoch.store(epoch.0, Ordering::Release);
-        self.catch_up(epoch).await;
+        // a controller that was alone has registered the broker beside it
+        if self.shared.broker_epoch().is_none() {
+            let Some(epoch) = self.register().await else { return };
+            self.shared.set_broker_epoch(epoch);
+            self.catch_up(epoch).await;
+        }
+        let Some(epoch) = self.shared.broker_epoch() else { return };
         let mut applied = self.shared.applied.subscribe();
         let mut ordered = self.orders.clone();
         loop {

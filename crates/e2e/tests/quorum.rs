@@ -1,0 +1,191 @@
+//! Quorums of several controllers, of Klamm and of Apache Kafka mixed: they elect, commit, and outlive
+//! any one of them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use client::admin::NewTopic;
+use e2e::cluster::{Cluster, Plan, Quorum, Role};
+use e2e::java::{Release, class};
+use e2e::process::succeed;
+use e2e::{Product, wait};
+
+/// One broker, and quorums that make snapshots early.
+const PROPERTIES: &str = "default.replication.factor=1\nmin.insync.replicas=1\n\
+     offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
+     group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\n";
+
+/// A snapshot after every few topics.
+const EAGER_SNAPSHOTS: &str = "metadata.log.max.record.bytes.between.snapshots=4096\n";
+
+fn plan(controllers: [Product; 3], broker: Product, quorum: Quorum, more: &str) -> Plan {
+    let mut members: Vec<_> = controllers.map(|product| (product, Role::Controller)).to_vec();
+    members.push((broker, Role::Broker));
+    Plan { members, quorum, properties: format!("{PROPERTIES}{more}") }
+}
+
+const BROKER: u8 = 4;
+
+/// Creates a topic, however often that must be tried while the quorum elects.
+fn create(cluster: &Cluster, name: &str) {
+    cluster.await_state(&format!("the topic {name} is created"), || {
+        let topic = NewTopic { name: name.to_owned(), partitions: Some(3), ..NewTopic::default() };
+        let created = cluster.ask(async |admin| admin.create_topics(&[topic], false).await);
+        // an attempt whose answer was lost may have been carried out
+        let _ = created;
+        cluster.topic(name).is_some()
+    });
+}
+
+fn leader(cluster: &Cluster) -> u8 {
+    let mut leader = None;
+    cluster.await_state("the quorum has a leader", || {
+        leader = cluster.controller();
+        leader.is_some()
+    });
+    leader.expect("awaited")
+}
+
+/// Everything that a controller's log holds as of its first segment.
+fn log_of(cluster: &Cluster, id: u8) -> Vec<u8> {
+    let path = cluster.node(id).metadata().join("00000000000000000000.log");
+    let bytes = std::fs::read(path).unwrap_or_default();
+    // Apache Kafka sets space aside behind the records
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes[..end].to_vec()
+}
+
+/// Waits until all three controllers hold the same log.
+fn await_equal_logs(cluster: &Cluster) {
+    cluster.await_state("the controllers' logs are equal", || {
+        let logs = [1, 2, 3].map(|id| log_of(cluster, id));
+        !logs[0].is_empty() && logs[0] == logs[1] && logs[1] == logs[2]
+    });
+}
+
+/// Kills whoever leads, one after another, until each has led and been lost.
+fn lose_each_leader(cluster: &mut Cluster) {
+    let mut lost = Vec::new();
+    for round in 0..12 {
+        let killed = leader(cluster);
+        cluster.node_mut(killed).kill();
+        create(cluster, &format!("without-{killed}-{round}"));
+        cluster.node_mut(killed).restart();
+        create(cluster, &format!("with-{killed}-{round}"));
+        if !lost.contains(&killed) {
+            lost.push(killed);
+        }
+        if lost.len() == 3 {
+            return;
+        }
+    }
+    panic!("only {lost:?} ever led\n{}", cluster.story());
+}
+
+/// Prints a metadata log or a snapshot with Java's tool.
+fn dump(file: &Path) -> Option<String> {
+    let mut command = class(Release::Tools, "org.apache.kafka.tools.DumpLogSegments")?;
+    command.args(["--cluster-metadata-decoder", "--files"]).arg(file);
+    Some(succeed(&mut command, b""))
+}
+
+/// The snapshots of a running controller, without the one that a directory is formatted with.
+fn snapshots(folder: &Path) -> Vec<PathBuf> {
+    const FORMATTED: &str = "00000000000000000000-0000000000.checkpoint";
+    let files = std::fs::read_dir(folder).expect("the metadata log").flatten();
+    let is_taken = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == "checkpoint") && !path.ends_with(FORMATTED)
+    };
+    let mut found: Vec<_> = files.map(|file| file.path()).filter(is_taken).collect();
+    found.sort();
+    found
+}
+
+fn quorum_tool(flag: &str, address: &str, words: &[&str]) -> Option<Command> {
+    let mut command = class(Release::Tools, "org.apache.kafka.tools.MetadataQuorumCommand")?;
+    command.args([flag, address]).args(words);
+    Some(command)
+}
+
+#[test]
+fn three_controllers_outlive_any_one_of_them() {
+    let plan = plan([Product::Klamm; 3], Product::Klamm, Quorum::Dynamic, "");
+    let mut cluster = Cluster::start(&plan).expect("nothing but Klamm is needed");
+    create(&cluster, "first");
+    lose_each_leader(&mut cluster);
+    await_equal_logs(&cluster);
+    let Some(dumped) = dump(&cluster.node(1).metadata().join("00000000000000000000.log")) else {
+        return;
+    };
+    for word in ["LeaderChange", "KRaftVoters", "TOPIC_RECORD", "REGISTER_CONTROLLER_RECORD"] {
+        assert!(dumped.contains(word), "{word} is missing in\n{dumped}");
+    }
+}
+
+#[test]
+fn a_quorum_of_static_voters_elects_and_hands_over() {
+    let plan = plan([Product::Klamm; 3], Product::Klamm, Quorum::Static, EAGER_SNAPSHOTS);
+    let mut cluster = Cluster::start(&plan).expect("nothing but Klamm is needed");
+    for round in 0..3 {
+        create(&cluster, &format!("t{round}"));
+        let stopped = leader(&cluster);
+        cluster.node_mut(stopped).terminate();
+        let next = leader(&cluster);
+        assert_ne!(next, stopped);
+        cluster.node_mut(stopped).restart();
+    }
+    create(&cluster, "last");
+    for id in 1..=3 {
+        let folder = cluster.node(id).metadata();
+        let taken =
+            wait::until("every controller has written a snapshot", || snapshots(&folder).pop());
+        let Some(dumped) = dump(&taken) else { return };
+        assert!(dumped.contains("SnapshotHeader") && dumped.contains("SnapshotFooter"), "{dumped}");
+    }
+}
+
+#[test]
+fn without_a_majority_brokers_answer_and_commands_wait_in_vain() {
+    let plan = plan([Product::Klamm; 3], Product::Klamm, Quorum::Dynamic, "");
+    let mut cluster = Cluster::start(&plan).expect("nothing but Klamm is needed");
+    create(&cluster, "kept");
+    cluster.node_mut(1).kill();
+    cluster.node_mut(2).kill();
+    cluster.await_state("the last controller leads no more", || cluster.controller().is_none());
+    let topic = NewTopic { name: "lost".into(), partitions: Some(1), ..NewTopic::default() };
+    let refused = cluster.ask(async |admin| admin.create_topics(&[topic], false).await);
+    let is_created = refused.is_ok_and(|verdicts| verdicts.get("lost").is_some_and(Result::is_ok));
+    assert!(!is_created, "nobody could have committed it");
+    assert!(cluster.topic("kept").is_some(), "reads go on");
+    cluster.node_mut(1).restart();
+    create(&cluster, "again");
+}
+
+fn mixed(controllers: [Product; 3], broker: Product) {
+    let plan = plan(controllers, broker, Quorum::Dynamic, EAGER_SNAPSHOTS);
+    let Some(mut cluster) = Cluster::start(&plan) else { return };
+    create(&cluster, "first");
+    lose_each_leader(&mut cluster);
+    for id in 1..=3 {
+        let folder = cluster.node(id).metadata();
+        wait::until("every controller has written a snapshot", || snapshots(&folder).pop());
+    }
+    create(&cluster, "last");
+    let status = quorum_tool(
+        "--bootstrap-server",
+        &cluster.node(BROKER).address(),
+        &["describe", "--status"],
+    );
+    let told = succeed(&mut status.expect("Java is there"), b"");
+    assert!(told.contains("CurrentVoters"), "{told}");
+}
+
+#[test]
+fn two_controllers_of_klamm_and_one_of_apache_kafka_are_a_quorum() {
+    mixed([Product::Klamm, Product::Klamm, Product::Kafka], Product::Kafka);
+}
+
+#[test]
+fn one_controller_of_klamm_and_two_of_apache_kafka_are_a_quorum() {
+    mixed([Product::Klamm, Product::Kafka, Product::Kafka], Product::Klamm);
+}
