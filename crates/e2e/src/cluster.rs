@@ -214,6 +214,13 @@ impl Cluster {
         addresses.join(",")
     }
 
+    /// All controllers, as tools take them.
+    #[must_use]
+    pub fn controllers(&self) -> String {
+        let addresses = self.nodes.iter().filter_map(|member| member.controller);
+        addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(",")
+    }
+
     /// A question to the cluster through our own admin client.
     pub fn ask<T, F: Future<Output = T>>(&self, question: impl FnOnce(Admin) -> F) -> T {
         ask(&self.bootstrap(), question)

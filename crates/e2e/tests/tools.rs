@@ -3,6 +3,8 @@
 //!
 //! `TABLES=topics,groups` runs only these tables.
 
+#[path = "tools/cluster.rs"]
+mod cluster;
 #[path = "tools/differences.rs"]
 mod differences;
 #[path = "tools/ended.rs"]
@@ -17,6 +19,10 @@ mod load;
 mod normal;
 #[path = "tools/quotas.rs"]
 mod quotas;
+#[path = "tools/reassign.rs"]
+mod reassign;
+#[path = "tools/report.rs"]
+mod report;
 #[path = "tools/script.rs"]
 mod script;
 #[path = "tools/sides.rs"]
@@ -26,6 +32,7 @@ mod tables;
 
 use std::time::Instant;
 
+use e2e::Product;
 use sides::Bench;
 
 /// The console consumer leaves groups behind: what lists groups comes before it.
@@ -80,6 +87,21 @@ fn tools_that_ask_a_broker_answer_alike_on_both_sides() {
         bench.compare_on_files(files::DUMPS);
         println!("files: {:.1?}", started.elapsed());
     }
+    bench.finish();
+}
+
+/// What only a cluster has, on three nodes that are brokers and controllers.
+#[test]
+fn tools_of_a_cluster_answer_alike() {
+    let Some(mut bench) = cluster::Bench::start(Product::Kafka) else { return };
+    bench.file("topics.json", r#"{"version":1,"topics":[{"topic":"moved"}]}"#);
+    bench.file("elect.json", r#"{"partitions":[{"topic":"moved","partition":1}]}"#);
+    reassign::FILES.iter().for_each(|(name, text)| bench.file(name, text));
+    bench.controller_file("controller.properties");
+    for table in [cluster::QUORUM, cluster::NODES, reassign::ELECTIONS, reassign::MOVES] {
+        bench.compare(table);
+    }
+    bench.compare_replica_verification();
     bench.finish();
 }
 

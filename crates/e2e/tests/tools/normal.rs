@@ -12,7 +12,7 @@ const TIME_DIGITS: usize = 13;
 pub fn normal(kind: Kind<'_>, text: &str, places: &[(&str, &str)]) -> String {
     // Java's tools are older than the broker: they have no name for its metadata version
     let mut text = without_new_apis(&text.replace("UNKNOWN 33", "4.4-IV2   "));
-    text = with_sorted_fields(&text);
+    text = without_stacks(&with_sorted_fields(&text));
     for (from, to) in places {
         text = text.replace(from, to);
     }
@@ -91,6 +91,19 @@ fn with_sorted_fields(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Where a Java tool prints what went wrong on standard output, its stack follows.
+fn without_stacks(text: &str) -> String {
+    let is_of_stack = |line: &&str| {
+        let is_class = line.starts_with("java.") || line.starts_with("org.apache.kafka.");
+        is_class || ["\tat ", "\t... ", "Caused by: "].iter().any(|mark| line.starts_with(mark))
+    };
+    if !text.lines().any(|line| is_of_stack(&line)) {
+        return text.to_owned();
+    }
+    let own: Vec<&str> = text.lines().filter(|line| !is_of_stack(line)).collect();
+    own.join("\n").trim_end().to_owned() + "\n"
+}
+
 /// Java's tools are older than the broker: they do not know its latest APIs.
 fn without_new_apis(text: &str) -> String {
     const NEW: [&str; 2] = ["(93):", "(94):"];
@@ -121,5 +134,8 @@ fn ids_times_and_figures_are_taken_out() {
     assert_eq!(normal(Kind::Same, "Feature: a\tEpoch: 12", &[]), "Feature: a\tEpoch: N");
     let event = |fields: &str| normal(Kind::Same, &format!("{{\"timestamp\":1,{fields}}}"), &[]);
     assert_eq!(event(r#""b":2,"a":null"#), event(r#""a":null,"b":2"#));
+    let stack =
+        "Error: no\norg.apache.kafka.X: no\n\tat a.b(C.java:1)\nCaused by: y\n\t... 2 more\n\n";
+    assert_eq!(normal(Kind::Same, stack, &[]), "Error: no");
     assert_eq!(normal(Kind::Same, "at /tmp/x  \n", &[("/tmp/x", "DATA")]), "at DATA");
 }

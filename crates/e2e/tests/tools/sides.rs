@@ -1,8 +1,7 @@
 //! Four sides run every case: Java's tools and ours, each on Apache Kafka and on Klamm.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use e2e::java::Release;
 use e2e::process::Server;
@@ -12,6 +11,7 @@ use super::differences;
 use super::ended::{Ended, ours};
 use super::java_tools::JavaTools;
 use super::normal::normal;
+use super::report::Report;
 use super::script::{Case, Kind, cases};
 
 /// Kafka's name for each tool and its main class.
@@ -28,8 +28,12 @@ const CLASSES: &[(&str, &str)] = &[
     ("kafka-e2e-latency", "org.apache.kafka.tools.EndToEndLatency"),
     ("kafka-features", "org.apache.kafka.tools.FeatureCommand"),
     ("kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell"),
+    ("kafka-leader-election", "org.apache.kafka.tools.LeaderElectionCommand"),
     ("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
+    ("kafka-metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"),
+    ("kafka-metadata-shell", "org.apache.kafka.shell.MetadataShell"),
     ("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
+    ("kafka-reassign-partitions", "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"),
     ("kafka-storage", "kafka.tools.StorageTool"),
     ("kafka-topics", "org.apache.kafka.tools.TopicCommand"),
     ("kafka-verifiable-consumer", "org.apache.kafka.tools.VerifiableConsumer"),
@@ -57,19 +61,21 @@ impl fmt::Display for Side {
 }
 
 /// A broker that tools are pointed at, and the JVM whose tools are.
-struct Place<'a> {
-    address: String,
-    data: PathBuf,
-    files: &'a Path,
-    java: &'a mut JavaTools,
+pub struct Place<'a> {
+    pub address: String,
+    pub data: PathBuf,
+    pub files: &'a Path,
+    /// What else stands in braces, and what is put in its place.
+    pub named: Vec<(&'static str, String)>,
+    pub java: &'a mut JavaTools,
 }
 
 /// How the cases of a table ended.
-type Endings = Vec<Ended>;
+pub type Endings = Vec<Ended>;
 
 impl Place<'_> {
     /// Java's tools, then ours.
-    fn both(mut self, table: &str) -> (Endings, Endings) {
+    pub fn both(mut self, table: &str) -> (Endings, Endings) {
         (self.table(table, true), self.table(table, false))
     }
 
@@ -81,7 +87,10 @@ impl Place<'_> {
     fn case(&mut self, case: &Case<'_>, with_java: bool, behind: &mut Behind) -> Ended {
         let data = self.data.display().to_string();
         let files = self.files.display().to_string();
-        let args = case.arguments(&self.address, &[("{data}", &data), ("{files}", &files)]);
+        let named = self.named.iter().map(|(name, value)| (*name, value.as_str()));
+        let named: Vec<_> =
+            [("{data}", &*data), ("{files}", &*files)].into_iter().chain(named).collect();
+        let args = case.arguments(&self.address, &named);
         let args: Vec<String> = args.into_iter().map(|arg| self.found(arg)).collect();
         match case.kind {
             Kind::Behind => {
@@ -250,12 +259,14 @@ impl Bench {
             address: self.kafka.bootstrap(),
             data: self.kafka.data(),
             files: kafka_files.path(),
+            named: Vec::new(),
             java: on_kafka,
         };
         let klamm = Place {
             address: self.klamm.bootstrap(),
             data: self.klamm.data(),
             files: klamm_files.path(),
+            named: Vec::new(),
             java: on_klamm,
         };
         [kafka, klamm]
@@ -264,61 +275,6 @@ impl Bench {
     /// Fails if anything differed that no reason is given for, or if a reason is out of date.
     pub fn finish(self) {
         self.report.finish();
-    }
-}
-
-/// What takes longer is told of, for those who wonder where the time goes.
-const SLOW: Duration = Duration::from_secs(5);
-
-#[derive(Default)]
-struct Report {
-    ran: Vec<String>,
-    differing: usize,
-    text: String,
-    excused: Vec<usize>,
-}
-
-impl Report {
-    fn compare(
-        &mut self,
-        case: &Case<'_>,
-        (expected, reference): (Side, &Ended),
-        (side, its): (Side, &Ended),
-    ) {
-        self.ran.push(case.to_string());
-        for (side, ended) in [(expected, reference), (side, its)] {
-            if ended.took > SLOW {
-                println!("{:.1?} for {case} [{side}]", ended.took);
-            }
-        }
-        if (reference.code, &reference.stdout) == (its.code, &its.stdout)
-            && reference.complains_as(its)
-        {
-            return;
-        }
-        if let Some(index) = differences::find(side, &case.to_string()) {
-            self.excused.push(index);
-            return;
-        }
-        self.differing += 1;
-        // writing to a String cannot fail
-        let _ = writeln!(self.text, "== {case} [{side}]");
-        for (side, ended) in [(expected, reference), (side, its)] {
-            let Ended { code, stdout, stderr, took } = ended;
-            let _ = writeln!(self.text, "-- {side}: {code} ({took:.1?})\n{stdout}");
-            stderr.lines().take(4).for_each(|line| {
-                let _ = writeln!(self.text, "2> {line}");
-            });
-        }
-    }
-
-    fn finish(self) {
-        let Self { ran, differing, text, excused } = self;
-        assert!(!ran.is_empty());
-        assert!(differing == 0, "{differing} of {} differ\n{text}", ran.len());
-        let unused = differences::unused(&excused, &ran);
-        assert!(unused.is_empty(), "these do not differ any more: {unused:?}");
-        println!("{} comparisons", ran.len());
     }
 }
 

@@ -18,11 +18,14 @@ use types::Uuid;
 
 use crate::configuration;
 
-/// Where ports are looked for: the first node gets Kafka's own.
-const FIRST_PORT: u16 = 9092;
-const HTTP_PORT: u16 = 9404;
+/// Where ports are looked for by default: the first node gets Kafka's own.
+pub const FIRST_PORT: u16 = 9092;
+/// From the ports of the nodes to those of their metrics: the first one gets the usual 9404.
+const TO_HTTP_PORTS: u16 = 9404 - FIRST_PORT;
 /// More processes than that on one machine show nothing.
 pub const NODES_MAX: usize = 50;
+// each node has a port for clients, and may have one for the quorum
+const _: () = assert!(NODES_MAX * 2 < TO_HTTP_PORTS as usize);
 /// How many of the nodes vote.
 const VOTERS_MAX: usize = 1;
 /// How many brokers keep a partition.
@@ -92,17 +95,19 @@ impl Local {
         Ok(Some(Self { cluster_id, nodes }))
     }
 
-    /// Chooses ports for a cluster of `count` nodes and writes its files.
+    /// Chooses ports for a cluster of `count` nodes, from `first_port` on, and writes its files.
     ///
     /// `extra` are lines for each `server.properties`.
     pub fn create(
         folder: &Path,
         count: usize,
-        cluster_id: Uuid,
+        first_port: u16,
         extra: &[String],
+        cluster_id: Uuid,
     ) -> Result<Self, String> {
-        let mut ports = (FIRST_PORT..HTTP_PORT).chain(HTTP_PORT + 1..=u16::MAX).filter(is_free);
-        let mut http_ports = (HTTP_PORT..=u16::MAX).filter(is_free);
+        let first_http_port = first_port.saturating_add(TO_HTTP_PORTS);
+        let mut ports = (first_port..first_http_port).filter(is_free);
+        let mut http_ports = (first_http_port..=u16::MAX).filter(is_free);
         let mut next = || ports.next().ok_or_else(|| "there are no free ports".to_owned());
         let mut nodes = Vec::new();
         for id in 1..=count {
@@ -113,18 +118,14 @@ impl Local {
         }
         let local = Self { cluster_id: cluster_id.to_string(), nodes };
         for node in &local.nodes {
-            let http_port = http_ports.find(|port| !local.uses(*port));
-            let http_port = http_port.ok_or_else(|| "there are no free ports".to_owned())?;
+            let http_port =
+                http_ports.next().ok_or_else(|| "there are no free ports".to_owned())?;
             let text = local.properties(node, http_port, extra);
             write(&node.properties(), &text)?;
         }
         // last: a directory without it holds no cluster
         write(&folder.join("cluster.id"), &format!("{}\n", local.cluster_id))?;
         Ok(local)
-    }
-
-    fn uses(&self, port: u16) -> bool {
-        self.nodes.iter().any(|node| node.port == port || node.controller_port == Some(port))
     }
 
     fn properties(&self, node: &Node, http_port: u16, extra: &[String]) -> String {
@@ -207,7 +208,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(Local::find(folder.path()), Ok(None));
         let extra = ["num.partitions=7".to_owned()];
-        let created = Local::create(folder.path(), 3, Uuid::ONE, &extra).expect("free ports");
+        let created =
+            Local::create(folder.path(), 3, FIRST_PORT, &extra, Uuid::ONE).expect("free ports");
         assert_eq!(Local::find(folder.path()), Ok(Some(created.clone())));
         let mut ports: Vec<u16> = created.nodes.iter().map(|node| node.port).collect();
         ports.extend(created.nodes.iter().filter_map(|node| node.controller_port));

@@ -12,16 +12,16 @@ use types::Uuid;
 
 use super::super::support::options::{Parsed, Spec};
 use super::super::support::{Done, ToolError, block_on, run as run_tool, terminated};
-use super::local::{Local, NODES_MAX};
+use super::local::{FIRST_PORT, Local, NODES_MAX};
 use crate::server::data_directory;
 use process::Processes;
 
 const ABOUT: &str = "\
-usage: klamm cluster up [N] [--data-dir DIRECTORY] [--property KEY=VALUE]...
+usage: klamm cluster up [N] [--data-dir DIRECTORY] [--port PORT] [--property KEY=VALUE]...
 
-Runs a cluster of N nodes on this machine until Ctrl-C. Ports and directories are chosen; the
-nodes' files are in DIRECTORY [default: beside the data of klamm server]. If there is a cluster in
-DIRECTORY already it goes on, and N need not be given.
+Runs a cluster of N nodes on this machine until Ctrl-C. Free ports are chosen from PORT on [9092];
+the nodes' files are in DIRECTORY [default: beside the data of klamm server]. If there is a cluster
+in DIRECTORY already it goes on where it was, and N need not be given.
 
 A node that dies stays down, so that one can see how the others do without it; Enter starts it
 again.
@@ -35,6 +35,7 @@ fn spec() -> Spec {
     Spec::new(ABOUT)
         .answers_help(0, None)
         .value("data-dir", "directory", "Where the nodes' files are.")
+        .value("port", "port", "Where to look for free ports (9092), for a new cluster.")
         .value("property", "key=value", "A setting of all nodes; may be repeated.")
 }
 
@@ -76,7 +77,9 @@ fn cluster(options: &Parsed) -> Result<Local, ToolError> {
         (None, None) => Err(usage("how many nodes? klamm cluster up N".to_owned())),
         (None, Some(count)) => {
             let id = Uuid::from_random(process::random_bytes()?);
-            let local = Local::create(&folder, count, id, &extra).map_err(ToolError::Failed)?;
+            let port = options.number("port")?.unwrap_or(FIRST_PORT);
+            let local = Local::create(&folder, count, port, &extra, id);
+            let local = local.map_err(ToolError::Failed)?;
             process::format(&local).map_err(ToolError::Failed)?;
             Ok(local)
         }

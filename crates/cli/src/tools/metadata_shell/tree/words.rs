@@ -91,7 +91,7 @@ pub fn broker(broker: &BrokerRegistration) -> String {
         broker.in_controlled_shutdown,
         broker.migrating,
         directories(&broker.directories),
-        directories(broker.cordoned.as_deref().unwrap_or_default())
+        broker.cordoned.as_deref().map_or("null".to_owned(), directories)
     )
 }
 

@@ -1,0 +1,167 @@
+//! `klamm cluster up` and `klamm cluster status`: what people see of a cluster on their machine.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use e2e::process::{Server, output, succeed};
+use e2e::{folders, klamm, wait};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Ports are looked for from here on: below those that other tests are given.
+const PORTS: [&str; 2] = ["10000", "12000"];
+
+/// A running `klamm cluster up`, with its nodes, which end with it.
+struct Up {
+    command: Server,
+    folder: tempfile::TempDir,
+    /// Of starts before this one.
+    told: usize,
+}
+
+impl Up {
+    fn new(nodes: &str, port: &str) -> Self {
+        let folder = folders::scratch();
+        let command = Self::launch(folder.path(), &[nodes, "--port", port]);
+        Self { command, folder, told: 0 }
+    }
+
+    fn again(&mut self) {
+        self.told = self.command.log().len();
+        self.command = Self::launch(self.folder.path(), &[]);
+    }
+
+    fn launch(folder: &Path, more: &[&str]) -> Server {
+        let mut command = klamm::tool("cluster");
+        command.arg("up").args(more).arg("--data-dir").arg(folder.join("cluster"));
+        Server::start(&mut command, &folder.join("up.log"))
+    }
+
+    /// What this start has printed.
+    fn told(&self) -> String {
+        self.command.log().split_off(self.told)
+    }
+
+    fn await_word(&self, word: &str) {
+        wait::until(word, || self.told().contains(word).then_some(()));
+    }
+
+    /// Where clients begin, once all nodes serve.
+    fn bootstrap(&self) -> String {
+        self.await_word("Ctrl-C stops it");
+        let told = self.told();
+        let (_, rest) = told.split_once("klamm produce -b ").expect("how to produce");
+        rest.split_whitespace().next().expect("an address").to_owned()
+    }
+
+    /// The process ids of the nodes.
+    fn nodes(&self) -> Vec<Pid> {
+        let children = format!("/proc/{0}/task/{0}/children", self.command.pid());
+        let ids = std::fs::read_to_string(children).expect("the children of a process");
+        let ids = ids.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?));
+        ids.collect()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // in order where it still runs: its nodes have nobody else to end them
+        self.command.signal(Signal::TERM);
+        let within = std::time::Duration::from_secs(60);
+        wait::within(within, || self.nodes_if_any().is_empty().then_some(()));
+    }
+}
+
+impl Up {
+    fn nodes_if_any(&self) -> String {
+        let children = format!("/proc/{0}/task/{0}/children", self.command.pid());
+        std::fs::read_to_string(children).unwrap_or_default()
+    }
+}
+
+fn status(bootstrap: &str) -> (Option<i32>, String) {
+    let mut command = klamm::tool("cluster");
+    let Output { status, stdout, stderr } = output(command.args(["status", "-b", bootstrap]), b"");
+    let text = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    (status.code(), text)
+}
+
+fn tool(name: &str, bootstrap: &str, words: &str, input: &str) -> String {
+    let mut command: Command = klamm::tool(name);
+    command.args(words.split(' ')).args(["--bootstrap-server", bootstrap]);
+    succeed(&mut command, input.as_bytes())
+}
+
+/// A node of `status` by its id: the cells of its line.
+fn node(text: &str, id: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.split_whitespace().map(str::to_owned));
+    let found = lines.map(Iterator::collect).find(|cells: &Vec<String>| {
+        cells.first().map(String::as_str) == Some(id) && cells.len() == 10
+    });
+    found.unwrap_or_else(|| panic!("no node {id} in\n{text}"))
+}
+
+#[test]
+fn a_local_cluster_comes_up_goes_on_and_ends() {
+    let mut up = Up::new("3", PORTS[0]);
+    let bootstrap = up.bootstrap();
+    assert_eq!(bootstrap.split(',').count(), 3, "{bootstrap}");
+    let (code, text) = status(&bootstrap);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains(": well\n") && !text.contains('\x1b'), "{text}");
+    assert_eq!(node(&text, "1")[1], "broker,CONTROLLER");
+    assert_eq!(node(&text, "3")[4], "up");
+
+    tool("kafka-topics", &bootstrap, "--create --topic kept --partitions 3", "");
+    tool("kafka-console-producer", &bootstrap, "--topic kept", "one\ntwo\n");
+    let id = |told: &str| told.lines().find_map(|l| l.strip_prefix("cluster ").map(str::to_owned));
+    let first = id(&up.told()).expect("its id");
+    assert!(up.command.terminate().success(), "{}", up.told());
+    assert!(up.told().contains("stopping"), "{}", up.told());
+
+    up.again();
+    assert_eq!(up.bootstrap(), bootstrap);
+    assert_eq!(id(&up.told()), Some(first));
+    let words = "--topic kept --from-beginning --max-messages 2 --timeout-ms 60000";
+    let consumed = tool("kafka-console-consumer", &bootstrap, words, "");
+    let mut consumed: Vec<_> = consumed.lines().collect();
+    consumed.sort_unstable();
+    assert_eq!(consumed, ["one", "two"]);
+    // as a terminal's Ctrl-C does
+    up.command.signal(Signal::INT);
+    assert!(up.command.await_end().success(), "{}", up.told());
+}
+
+#[test]
+fn a_node_that_dies_is_told_of_and_missed() {
+    let up = Up::new("3", PORTS[1]);
+    let bootstrap = up.bootstrap();
+    let nodes = up.nodes();
+    assert_eq!(nodes.len(), 3);
+    kill_process(nodes[2], Signal::KILL).expect("kill a node");
+    up.await_word("node 3 died: signal: 9");
+    wait::until("the others miss it", || {
+        let (code, text) = status(&bootstrap);
+        (code == Some(2) && node(&text, "3")[4] == "fenced").then_some(())
+    });
+    assert_eq!(up.nodes().len(), 2, "{}", up.told());
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let folder = folders::scratch();
+    let data = folder.path().display().to_string();
+    for (words, refusal) in [
+        (vec!["up", "--data-dir", &data], "how many nodes?"),
+        (vec!["up", "0", "--data-dir", &data], "is not 1 to"),
+        (vec!["up", "many", "--data-dir", &data], "is not 1 to"),
+        (vec!["up", "1", "2", "--data-dir", &data], "there is no 2"),
+        (vec!["up", "1", "--property", "x", "--data-dir", &data], "x is not KEY=VALUE"),
+        (vec!["status", "x"], "there is no x"),
+        (vec!["status", "-b", "127.0.0.1:1"], "no bootstrap server answers"),
+    ] {
+        let result = output(klamm::tool("cluster").args(&words), b"");
+        let told = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert_eq!(result.status.code(), Some(1), "{words:?}");
+        assert!(told.contains(refusal), "{words:?}: {told}");
+    }
+}
