@@ -1,9 +1,10 @@
-//! Rules that a test can switch off, to show that the simulator notices when they do not hold.
+//! Rules that a test can switch off, to show that the simulators notice when they do not hold.
+//! The feature `broken` is for the crate `sim` alone.
 
 /// A safety or liveness rule of the machine.
-#[cfg(test)]
+#[cfg(any(test, feature = "broken"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Broken {
+pub enum Broken {
     /// A leader that hears from no majority resigns.
     CheckQuorum,
     /// A replica reports only what survives a crash.
@@ -33,9 +34,9 @@ pub(crate) enum Broken {
 /// Whether the named rule is switched off: never outside tests.
 macro_rules! is_broken {
     ($raft:expr, $rule:ident) => {{
-        #[cfg(test)]
+        #[cfg(any(test, feature = "broken"))]
         let broken = $raft.broken == Some($crate::broken::Broken::$rule);
-        #[cfg(not(test))]
+        #[cfg(not(any(test, feature = "broken")))]
         let broken = false;
         broken
     }};

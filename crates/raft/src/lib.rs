@@ -107,6 +107,8 @@ mod transition;
 mod voter_change;
 mod voters;
 
+#[cfg(any(test, feature = "broken"))]
+pub use broken::Broken;
 pub use config::{
     Config, FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, KRAFT_VERSION_DYNAMIC, KRAFT_VERSIONS, Timeouts,
 };

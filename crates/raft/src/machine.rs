@@ -51,7 +51,7 @@ pub struct Raft {
     pub(crate) shutdown: Option<TimestampMs>,
     is_shut_down: bool,
     pub(crate) deadline: Option<TimestampMs>,
-    #[cfg(test)]
+    #[cfg(any(test, feature = "broken"))]
     pub(crate) broken: Option<crate::broken::Broken>,
 }
 
@@ -87,7 +87,7 @@ impl Raft {
             shutdown: None,
             is_shut_down: false,
             deadline: None,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "broken"))]
             broken: None,
         };
         raft.start(stored.quorum_state.unwrap_or_default(), now, fx);
@@ -126,6 +126,12 @@ impl Raft {
             }
         }
         self.poll(now, fx);
+    }
+
+    /// Switches a rule off, or none: what a simulator must notice.
+    #[cfg(any(test, feature = "broken"))]
+    pub fn set_broken(&mut self, broken: Option<crate::Broken>) {
+        self.broken = broken;
     }
 
     /// When to come back with [`Input::Tick`] if nothing else happens; `None` for never.

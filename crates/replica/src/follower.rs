@@ -34,8 +34,8 @@ pub struct Follower {
     /// How often it was refused since it was last answered.
     refusals: u32,
     state: State,
-    #[cfg(test)]
-    pub(crate) broken: Option<crate::simulation::BrokenRule>,
+    #[cfg(any(test, feature = "broken"))]
+    pub(crate) broken: Option<crate::broken::BrokenRule>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Follower {
             backoff_ms,
             refusals: 0,
             state: State::Fetching,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "broken"))]
             broken: None,
         }
     }
@@ -146,6 +146,12 @@ impl Follower {
             State::Waiting(until) => Some(until),
             State::Fetching | State::Asking | State::Fenced => None,
         }
+    }
+
+    /// Switches a rule off, or none: what a simulator must notice.
+    #[cfg(any(test, feature = "broken"))]
+    pub fn set_broken(&mut self, broken: Option<crate::BrokenRule>) {
+        self.broken = broken;
     }
 
     /// Steps the machine.
@@ -229,8 +235,8 @@ impl Follower {
     }
 
     fn truncate_to(&mut self, end: Offset, effects: &mut Vec<FollowerEffect>) {
-        #[cfg(test)]
-        if self.broken == Some(crate::simulation::BrokenRule::KeepsWhatDiverges) {
+        #[cfg(any(test, feature = "broken"))]
+        if self.broken == Some(crate::broken::BrokenRule::KeepsWhatDiverges) {
             return;
         }
         self.end = end;

@@ -22,8 +22,8 @@ pub struct Leader {
     high_watermark: Offset,
     in_sync: InSync,
     followers: BTreeMap<NodeId, Progress>,
-    #[cfg(test)]
-    pub(crate) broken: Option<crate::simulation::BrokenRule>,
+    #[cfg(any(test, feature = "broken"))]
+    pub(crate) broken: Option<crate::broken::BrokenRule>,
 }
 
 /// What has happened.
@@ -94,11 +94,17 @@ impl Leader {
             high_watermark: high_watermark.clamp(log_start, end),
             in_sync: InSync::new(partition_epoch, isr),
             followers,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "broken"))]
             broken: None,
         };
         leader.advance(now, cluster, effects);
         leader
+    }
+
+    /// Switches a rule off, or none: what a simulator must notice.
+    #[cfg(any(test, feature = "broken"))]
+    pub fn set_broken(&mut self, broken: Option<crate::BrokenRule>) {
+        self.broken = broken;
     }
 
     /// Steps the machine.
@@ -200,6 +206,10 @@ impl Leader {
         cluster: &impl Cluster,
         effects: &mut Vec<LeaderEffect>,
     ) {
+        #[cfg(any(test, feature = "broken"))]
+        if self.broken == Some(crate::broken::BrokenRule::NeverExpands) {
+            return;
+        }
         let committed = self.in_sync.committed();
         if self.in_sync.proposed().is_some() || committed.contains(&replica) {
             return;
@@ -214,8 +224,8 @@ impl Leader {
 
     fn is_level(&self, replica: NodeId) -> bool {
         let end = self.followers.get(&replica).and_then(|progress| progress.end);
-        #[cfg(test)]
-        if self.broken == Some(crate::simulation::BrokenRule::JoinsBelowHighWatermark) {
+        #[cfg(any(test, feature = "broken"))]
+        if self.broken == Some(crate::broken::BrokenRule::JoinsBelowHighWatermark) {
             return end.is_some();
         }
         end.is_some_and(|end| end >= self.high_watermark && end >= self.epoch_start)
@@ -225,8 +235,8 @@ impl Leader {
     fn may_join(&self, replica: NodeId, cluster: &impl Cluster) -> bool {
         let seen = self.followers.get(&replica).and_then(|progress| progress.broker_epoch);
         let (Some(seen), Some(known)) = (seen, cluster.broker_epoch(replica)) else { return false };
-        #[cfg(test)]
-        if self.broken == Some(crate::simulation::BrokenRule::ForgetsBrokerEpochs) {
+        #[cfg(any(test, feature = "broken"))]
+        if self.broken == Some(crate::broken::BrokenRule::ForgetsBrokerEpochs) {
             return cluster.is_active(replica);
         }
         (seen.0 == -1 || seen == known) && cluster.is_active(replica)
@@ -260,9 +270,9 @@ impl Leader {
             true => cluster.broker_epoch(node),
             false => self.followers.get(&node).and_then(|progress| progress.broker_epoch),
         };
-        #[cfg(test)]
+        #[cfg(any(test, feature = "broken"))]
         let epoch_of = |node| match self.broken {
-            Some(crate::simulation::BrokenRule::ForgetsBrokerEpochs) => None,
+            Some(crate::broken::BrokenRule::ForgetsBrokerEpochs) => None,
             _ => epoch_of(node),
         };
         let member = |node: &NodeId| InSyncReplica {
@@ -293,7 +303,7 @@ impl Leader {
         let ends = self.followers.iter().filter(|(node, progress)| counts(**node, progress));
         let ends = ends.map(|(_, progress)| progress.end.unwrap_or(Offset(-1)));
         let committed = ends.fold(self.end, Offset::min);
-        if committed > self.high_watermark {
+        if committed > self.high_watermark || self.lets_watermark_fall(committed) {
             self.high_watermark = committed;
             effects.push(LeaderEffect::HighWatermark(committed));
         }
@@ -302,16 +312,27 @@ impl Leader {
     /// Below `min.insync.replicas` nothing more is committed: whoever left the ISR since still has all
     /// that is, and may be elected (KIP-966).
     fn may_advance(&self) -> bool {
-        #[cfg(test)]
-        if self.broken == Some(crate::simulation::BrokenRule::AdvancesBelowMinimum) {
+        #[cfg(any(test, feature = "broken"))]
+        if self.broken == Some(crate::broken::BrokenRule::AdvancesBelowMinimum) {
             return true;
         }
         self.has_enough_in_sync()
     }
 
+    #[cfg(any(test, feature = "broken"))]
+    fn lets_watermark_fall(&self, committed: Offset) -> bool {
+        let is_broken = self.broken == Some(crate::broken::BrokenRule::WatermarkFalls);
+        is_broken && committed < self.high_watermark && committed >= self.log_start
+    }
+
+    #[cfg(not(any(test, feature = "broken")))]
+    fn lets_watermark_fall(&self, _committed: Offset) -> bool {
+        false
+    }
+
     fn counted(&self) -> &[NodeId] {
-        #[cfg(test)]
-        if self.broken == Some(crate::simulation::BrokenRule::CountsProposedShrink)
+        #[cfg(any(test, feature = "broken"))]
+        if self.broken == Some(crate::broken::BrokenRule::CountsProposedShrink)
             && let Some(proposed) = self.in_sync.proposed()
         {
             return proposed;

@@ -19,6 +19,8 @@
 //! Followers find where they part from their leader by the epochs in fetch answers (KIP-595).
 
 mod assignment;
+#[cfg(any(test, feature = "broken"))]
+mod broken;
 mod closest;
 mod divergence;
 mod follower;
@@ -29,6 +31,8 @@ mod progress;
 mod simulation;
 
 pub use assignment::{Assignment, Cluster, LogPosition, Rules};
+#[cfg(any(test, feature = "broken"))]
+pub use broken::BrokenRule;
 pub use closest::{Candidate, closest};
 pub use divergence::{EpochEnd, EpochStart, Epochs, PositionError, divergence};
 pub use follower::{Fetch, Fetched, Follower, FollowerEffect, FollowerInput};

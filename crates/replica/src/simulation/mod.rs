@@ -9,29 +9,12 @@ mod world;
 
 use types::{LeaderEpoch, Offset};
 
+use crate::broken::BrokenRule;
 use crate::divergence::{EpochEnd, EpochStart, Epochs};
 use world::World;
 
 const SEEDS: u64 = 3_000;
 const STEPS: usize = 400;
-
-/// A rule that a core breaks on purpose, to show that the checks below would notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BrokenRule {
-    /// A follower joins the ISR although it lacks committed records.
-    JoinsBelowHighWatermark,
-    /// A follower joins for what an earlier incarnation of it had fetched (KIP-903).
-    ForgetsBrokerEpochs,
-    /// Who is proposed to leave the ISR is not waited for, although it is still a member.
-    CountsProposedShrink,
-    /// Records are committed with fewer in sync than `min.insync.replicas` (KIP-966).
-    AdvancesBelowMinimum,
-    /// A follower does not cut off what its leader does not have.
-    KeepsWhatDiverges,
-    /// A leader does not note its epoch before its first record: a follower that has records of an
-    /// epoch in between finds no end.
-    NotesNoEpoch,
-}
 
 /// A log: the epoch and the value of each record, and the epoch of a leader that has appended none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

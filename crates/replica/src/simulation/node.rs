@@ -3,8 +3,9 @@
 use types::{BrokerEpoch, ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 
 use super::controller::{Metadata, at};
-use super::{BrokenRule, Records, index};
+use super::{Records, index};
 use crate::assignment::{LogPosition, Rules};
+use crate::broken::BrokenRule;
 use crate::divergence::divergence;
 use crate::follower::{Fetch, Fetched, Follower, FollowerEffect, FollowerInput};
 use crate::in_sync::IsrProposal;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use types::{BrokerEpoch, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionEpoch, TimestampMs};
 
-use super::BrokenRule;
 use super::controller::{Controller, at};
 use super::node::{Answer, Node, RULES, Role};
+use crate::broken::BrokenRule;
 use crate::follower::Fetch;
 use crate::in_sync::{IsrAnswer, IsrProposal};
 use crate::leader::{LeaderEffect, LeaderInput};
