@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("broker", &["types", "record", "wire", "log", "raft", "metadata", "coordinator"]),
     ("client", &["types", "record", "wire"]),
     ("cli", &["types", "record", "wire", "log", "metadata", "broker", "client"]),
+    ("sim", &[]),
     ("e2e", &["types", "record", "wire", "log", "metadata", "coordinator", "broker", "client"]),
 ];
 

@@ -1,0 +1,42 @@
+//! The administrator creates a topic. Expected: it is there, with the replicas that were asked for.
+
+use types::ErrorCode;
+use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+
+use super::{Operation, TOPICS};
+use crate::client::Job;
+use crate::env::must;
+use crate::groups::OFFSETS_TOPIC;
+use crate::message::Command;
+
+pub const OPERATION: Operation = Operation {
+    name: "create_topic",
+    weight: |_| 4,
+    perform: |world, [which, partitions, ..]| {
+        let is_for_groups = which == 9_999;
+        let name = if is_for_groups { OFFSETS_TOPIC } else { TOPICS[which % TOPICS.len()] };
+        let num_partitions =
+            if is_for_groups { 1 } else { 1 + i32::try_from(partitions % 2).expect("one or two") };
+        let replicas = world.env.shape.replication;
+        let topic = CreatableTopic {
+            name: name.into(),
+            num_partitions,
+            replication_factor: i16::try_from(replicas).expect("few replicas"),
+            ..CreatableTopic::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+        world.wish(Job {
+            command: Command::CreateTopics(request),
+            retries: |code| code == ErrorCode::InvalidReplicationFactor,
+            check: Box::new(move |shadow, code| {
+                let topic = shadow.image().topics().named(name);
+                let has_been = code == ErrorCode::TopicAlreadyExists;
+                let was_refused = !matches!(code, ErrorCode::None | ErrorCode::TopicAlreadyExists);
+                must(was_refused || topic.is_some(), || format!("{name} was created and is not"))?;
+                let all = topic.into_iter().flat_map(|topic| topic.partitions.values());
+                let is_whole = all.into_iter().all(|state| state.replicas.len() == replicas);
+                must(was_refused || has_been || is_whole, || format!("{name} lacks replicas"))
+            }),
+        })
+    },
+};

@@ -1,0 +1,34 @@
+//! A log directory dies with all that is in it. Expected: its replicas go elsewhere, the broker lives on
+//! with what is left, and nothing that was committed is lost.
+
+use log::Outage;
+
+use super::Operation;
+
+pub const OPERATION: Operation = Operation {
+    name: "directory_dies",
+    weight: |shape| if shape.directories > 1 { 4 } else { 1 },
+    perform: |world, [who, which, ..]| {
+        let place = world.node(who);
+        let keys = world.env.shadow.keys_on(place);
+        if !world.env.shadow.may_lose(place, &keys) {
+            return Ok(());
+        }
+        let directories = &mut world.nodes[place].stable().directories;
+        let at = which % directories.len();
+        if directories[at].is_dead {
+            return Ok(());
+        }
+        directories[at].disk.fail_from(0, Outage::Crash);
+        world.env.shadow.lose(place, &keys);
+        world.env.shadow.visit("loses a directory");
+        world.touch(place, |process, env| {
+            process.with_broker(env, |broker, process, env| {
+                broker.directory_failed(process, env, at);
+                Ok(())
+            })
+        })?;
+        world.nodes[place].stable().directories[at].is_dead = true;
+        Ok(())
+    },
+};

@@ -1,0 +1,139 @@
+//! Which replicas have lost records, and which crashes a cluster may be expected to survive.
+//!
+//! Kafka does not sync what it acknowledges: a replica whose machine loses power comes back without some
+//! of it, and what `min.insync.replicas` promises is kept by the others. A history takes no more from a
+//! partition than that promise allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use metadata::Seeded;
+use metadata::image::{Image, PartitionState};
+use types::BrokerEpoch;
+
+use super::Shadow;
+use crate::env::Place;
+use crate::message::Key;
+use crate::process::node_id;
+use crate::shape::Shape;
+
+/// What a crash takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The process: the system's cache survives it.
+    Process,
+    /// The power, or the disk: what was not synced goes, or all.
+    Power,
+}
+
+#[derive(Debug, Default)]
+pub struct Losses {
+    /// Replicas that lost records, and in which run of their broker.
+    lost: BTreeMap<(Place, Key), BrokerEpoch>,
+    /// Brokers that run, and in which run.
+    running: BTreeMap<Place, BrokerEpoch>,
+}
+
+impl Losses {
+    pub fn runs(&mut self, place: Place, epoch: BrokerEpoch) {
+        self.running.insert(place, epoch);
+    }
+
+    pub fn stopped(&mut self, place: Place) {
+        self.running.remove(&place);
+    }
+
+    pub fn run_of(&self, place: Place) -> Option<BrokerEpoch> {
+        self.running.get(&place).copied()
+    }
+
+    /// A replica that is in sync again in a later run of its broker has all that it had lost.
+    pub fn forget_mended(&mut self, image: &Image) {
+        self.lost.retain(|(place, key), run| {
+            let state = state(image, *key);
+            let epoch = image.cluster().broker(node_id(*place)).map(|broker| broker.epoch);
+            let is_mended = |state: &PartitionState| state.isr.contains(&node_id(*place));
+            let is_later = epoch.is_some_and(|epoch| epoch > *run);
+            state.is_some_and(|state| !(is_later && is_mended(state)))
+        });
+    }
+}
+
+fn state(image: &Image, key: Key) -> Option<&PartitionState> {
+    image.topics().get(key.0)?.partitions.get(&key.1).map(AsRef::as_ref)
+}
+
+impl Shadow {
+    /// Whether the crash leaves every partition a replica that has all and will be asked to lead. Such a
+    /// one is in sync or eligible, runs, has lost nothing, whatever of the decisions under way is kept.
+    pub fn may_crash(&self, place: Place, loss: Loss) -> bool {
+        self.images()
+            .flat_map(|image| keys_on(image, place))
+            .collect::<BTreeSet<Key>>()
+            .into_iter()
+            .all(|key| {
+                let is_endangered = loss == Loss::Power || self.is_endangered(key);
+                !is_endangered || self.safe(key).any(|other| other != place)
+            })
+    }
+
+    /// Whether the loss of one replica of each of these partitions leaves another.
+    pub fn may_lose(&self, place: Place, keys: &[Key]) -> bool {
+        keys.iter().all(|key| self.safe(*key).any(|other| other != place))
+    }
+
+    /// Whether a node crashes here and now, between two effects.
+    pub fn dooms(&self, chance: &mut Seeded, shape: &Shape, is_rough: bool, place: Place) -> bool {
+        let one_in = shape.crash_one_in;
+        let may = is_rough && one_in > 0 && chance.index_below(one_in) == 0;
+        may && self.may_crash(place, Loss::Process)
+    }
+
+    pub fn lose(&mut self, place: Place, keys: &[Key]) {
+        let run = self.losses.run_of(place);
+        let epoch = self.image().cluster().broker(node_id(place)).map(|broker| broker.epoch);
+        let run = run.max(epoch).unwrap_or(BrokerEpoch(-1));
+        self.losses.lost.extend(keys.iter().map(|key| ((place, *key), run)));
+    }
+
+    pub fn keys_on(&self, place: Place) -> Vec<Key> {
+        let all = self.images().flat_map(|image| keys_on(image, place));
+        all.collect::<BTreeSet<Key>>().into_iter().collect()
+    }
+
+    fn images(&self) -> impl Iterator<Item = &Image> {
+        self.decided.values().chain([self.image()])
+    }
+
+    /// Whether a replica that has lost records may still be asked to lead.
+    fn is_endangered(&self, key: Key) -> bool {
+        let mut lost = self.losses.lost.keys().filter(|(_, of)| *of == key);
+        lost.any(|(place, _)| {
+            let id = node_id(*place);
+            self.images().filter_map(|image| state(image, key)).any(|state| {
+                let lists = [&state.isr, &state.eligible_leaders, &state.last_known_leaders];
+                lists.into_iter().any(|list| list.contains(&id))
+            })
+        })
+    }
+
+    fn safe(&self, key: Key) -> impl Iterator<Item = Place> {
+        self.losses.running.iter().filter_map(move |(place, run)| {
+            let id = node_id(*place);
+            let is_safe = |image: &Image| {
+                let Some(state) = state(image, key) else { return false };
+                let broker = image.cluster().broker(id);
+                let is_this_run = broker.is_some_and(|broker| broker.epoch == *run);
+                is_this_run && (state.isr.contains(&id) || state.eligible_leaders.contains(&id))
+            };
+            let has_lost = self.losses.lost.contains_key(&(*place, key));
+            (!has_lost && self.images().all(is_safe)).then_some(*place)
+        })
+    }
+}
+
+fn keys_on(image: &Image, place: Place) -> Vec<Key> {
+    let topics = image.topics().replicas_on(node_id(place));
+    topics
+        .flat_map(|(topic, all)| all.map(|(index, _)| (topic.id, index)).collect::<Vec<_>>())
+        .collect()
+}

@@ -1,0 +1,197 @@
+//! The quorum's promises: one leader an epoch, one vote, and committed records for ever.
+
+use std::collections::BTreeMap;
+
+use raft::message::VoteRequest;
+use raft::{
+    Answer, ControlRecord, Effect, ReplicaKey, Request, RequestId, RoleChange, RoleKind,
+    SnapshotControl,
+};
+use types::{LeaderEpoch, Offset};
+
+use crate::env::{Checked, Place, must};
+use crate::metadata_log::{Content, StoredBatch};
+use crate::process::{Process, node_id};
+
+#[derive(Debug, Default)]
+pub struct QuorumShadow {
+    /// Every batch that any node was told is committed, by its base offset.
+    committed: BTreeMap<i64, StoredBatch>,
+    /// In which epoch each of them was first told to be.
+    committed_in: BTreeMap<i64, LeaderEpoch>,
+    end: Offset,
+    /// What the cluster was formatted with.
+    pub formatted: SnapshotControl,
+    leaders: BTreeMap<LeaderEpoch, (Place, u32)>,
+    votes: BTreeMap<(ReplicaKey, LeaderEpoch), ReplicaKey>,
+    vote_requests: BTreeMap<RequestId, VoteRequest>,
+    /// The highest watermark that each epoch's leader told others.
+    exposed: BTreeMap<LeaderEpoch, i64>,
+    /// The epoch of the node whose watermark rises.
+    rising_in: LeaderEpoch,
+}
+
+impl QuorumShadow {
+    pub fn end(&self) -> Offset {
+        self.end
+    }
+
+    pub fn asked(&mut self, id: RequestId, request: &Request) {
+        if let Request::Vote(vote) = request
+            && !vote.pre_vote
+        {
+            self.vote_requests.insert(id, vote.clone());
+        }
+    }
+
+    /// Takes what a node calls committed; yields what nobody had called so before.
+    pub fn commit(
+        &mut self,
+        place: Place,
+        from: Offset,
+        batches: &[StoredBatch],
+    ) -> Result<Vec<StoredBatch>, String> {
+        must(from <= self.end, || {
+            format!("node {place} goes on at {from}, behind what was ever committed")
+        })?;
+        let mut fresh = Vec::new();
+        for batch in batches {
+            match self.committed.get(&batch.base.0) {
+                Some(known) => must(known == batch, || {
+                    format!("node {place} has other records at {} than were committed", batch.base)
+                })?,
+                None => {
+                    must(batch.base == self.end, || {
+                        format!(
+                            "node {place} has other batches at {} than were committed",
+                            batch.base
+                        )
+                    })?;
+                    self.end = batch.end;
+                    self.committed.insert(batch.base.0, batch.clone());
+                    self.committed_in.insert(batch.base.0, self.rising_in);
+                    fresh.push(batch.clone());
+                }
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// An effect that is about to be performed.
+    pub fn effect(
+        &mut self,
+        process: &mut Process,
+        effect: &Effect,
+        _: &[ControlRecord],
+    ) -> Checked {
+        match effect {
+            Effect::HighWatermark(offset) => {
+                self.rising_in = process.raft.epoch();
+                must(*offset >= process.applied && *offset <= process.log.end(), || {
+                    format!("node {} lacks what it calls committed at {offset}", process.place)
+                })
+            }
+            Effect::TruncateTo(offset) => self.cut(process, *offset),
+            Effect::Role(change) => self.role(process, change),
+            Effect::Send { request: Request::Vote(vote), .. } if !vote.pre_vote => {
+                wrote_vote(process, vote.epoch, vote.replica)
+            }
+            Effect::Respond { to, answer: Answer::Vote(answer) } if answer.granted => {
+                self.granted(process, *to)
+            }
+            Effect::Respond { answer: Answer::Fetch(answer), .. } => {
+                self.expose(answer.leader.epoch, answer.high_watermark.0)
+            }
+            Effect::Persist(_)
+            | Effect::Append { .. }
+            | Effect::AppendFetched { .. }
+            | Effect::WriteSnapshot { .. }
+            | Effect::InstallSnapshot(_)
+            | Effect::Send { .. }
+            | Effect::Respond { .. }
+            | Effect::RespondUpgrade { .. }
+            | Effect::ShutdownDone => Ok(()),
+        }
+    }
+
+    /// What the committed records below an offset say, which is what a snapshot there holds.
+    pub fn control_at(&self, offset: Offset, controls: &[ControlRecord]) -> SnapshotControl {
+        let mut control = self.formatted.clone();
+        for batch in self.committed.range(..offset.0).map(|(_, batch)| batch) {
+            let Content::Control(records) = batch.content(controls) else { continue };
+            for record in records {
+                match record {
+                    ControlRecord::KraftVersion(version) => control.kraft_version = version,
+                    ControlRecord::Voters(voters) => control.voters = Some(voters),
+                    ControlRecord::LeaderChange { .. } => {}
+                }
+            }
+        }
+        control
+    }
+
+    /// A leader has what was committed before it, so its followers do not cut that.
+    fn cut(&self, process: &mut Process, end: Offset) -> Checked {
+        let epoch = process.raft.epoch();
+        for batch in process.log.batches(end, process.log.end()) {
+            let is_committed = self.committed.get(&batch.base.0) == Some(&batch)
+                && self.committed_in.get(&batch.base.0).is_some_and(|within| *within <= epoch);
+            must(!is_committed, || {
+                format!("node {} cuts {}, which is committed", process.place, batch.base)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// One leader an epoch, which wrote that down and has every committed record.
+    fn role(&mut self, process: &mut Process, change: &RoleChange) -> Checked {
+        if change.role != RoleKind::Leader {
+            return Ok(());
+        }
+        let (epoch, place) = (change.leader.epoch, process.place);
+        let leader = (place, process.life);
+        let first = *self.leaders.entry(epoch).or_insert(leader);
+        must(first == leader, || format!("{first:?} and {leader:?} both lead {epoch:?}"))?;
+        let written = process.stable.quorum_state.as_ref();
+        let wrote = written.is_some_and(|s| s.epoch == epoch && s.leader == Some(node_id(place)));
+        must(wrote, || format!("node {place} leads {epoch:?} and has not written it down"))?;
+        let (start, end) = (process.log.start(), process.log.end());
+        let held = process.log.batches(start, end);
+        let held: BTreeMap<i64, StoredBatch> = held.into_iter().map(|b| (b.base.0, b)).collect();
+        for (base, batch) in self.committed.range(start.0..) {
+            let is_before = self.committed_in.get(base).is_some_and(|within| *within < epoch);
+            must(!is_before || held.get(base) == Some(batch), || {
+                format!("node {place} leads {epoch:?} without the committed record {base}")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn granted(&mut self, process: &Process, id: RequestId) -> Checked {
+        let Some(vote) = self.vote_requests.get(&id) else { return Ok(()) };
+        let (epoch, candidate) = (vote.epoch, vote.replica);
+        let voter = ReplicaKey::new(process.id(), process.stable.directory);
+        let first = *self.votes.entry((voter, epoch)).or_insert(candidate);
+        must(first == candidate, || {
+            format!("node {} grants {epoch:?} to {first:?} and {candidate:?}", process.place)
+        })?;
+        wrote_vote(process, epoch, candidate)
+    }
+
+    /// No leader tells of less than leaders before it did.
+    fn expose(&mut self, epoch: LeaderEpoch, offset: i64) -> Checked {
+        if offset < 0 {
+            return Ok(());
+        }
+        let told = self.exposed.entry(epoch).or_insert(offset);
+        *told = offset.max(*told);
+        let most = self.exposed.range(..=epoch).map(|(_, told)| *told).max().unwrap_or(offset);
+        must(offset >= most, || format!("the leader of {epoch:?} tells of {offset}, not {most}"))
+    }
+}
+
+fn wrote_vote(process: &Process, epoch: LeaderEpoch, candidate: ReplicaKey) -> Checked {
+    let written = process.stable.quorum_state.as_ref();
+    let wrote = written.is_some_and(|s| s.epoch == epoch && s.voted == Some(candidate));
+    must(wrote, || format!("node {} speaks of a vote in {epoch:?} not written", process.place))
+}

@@ -1,0 +1,45 @@
+//! Makes a failing history small: operations go as long as it still fails without them.
+
+use crate::env::{Mutation, Violation};
+use crate::plan::Plan;
+use crate::world::World;
+
+/// Histories that the search may cost.
+const TRIES_MAX: usize = 600;
+
+/// Runs a plan; what went wrong, if anything did. An assertion of a core is a violation too.
+pub fn fails(plan: &Plan, mutation: Option<Mutation>) -> Option<Violation> {
+    let plan = plan.clone();
+    let run = std::panic::AssertUnwindSafe(|| World::new(plan, mutation).run().err());
+    match std::panic::catch_unwind(run) {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Some(format!("a core gives up: {}", text.unwrap_or_default()))
+        }
+    }
+}
+
+/// Drops halves, quarters, and at last single operations, as long as what is left fails.
+pub fn shrink(plan: &Plan, mutation: Option<Mutation>) -> Plan {
+    let mut small = plan.clone();
+    let mut tries = 0;
+    let mut size = small.steps.len().div_ceil(2);
+    while size > 0 {
+        let mut from = 0;
+        while from < small.steps.len() && tries < TRIES_MAX {
+            let mut without = small.clone();
+            let to = (from + size).min(without.steps.len());
+            without.steps.drain(from..to);
+            tries += 1;
+            if fails(&without, mutation).is_some() {
+                small = without;
+            } else {
+                from += size;
+            }
+        }
+        size = if size == 1 { 0 } else { size.div_ceil(2) };
+    }
+    small
+}

@@ -1,0 +1,222 @@
+//! The cluster and its clock: the next thing that happens, to whom, until nothing is left to do.
+
+use crate::client::Client;
+use crate::env::{Checked, Env, Mutation, Place, Violation};
+use crate::message::{Content, Envelope};
+use crate::network::FAIR;
+use crate::node::{Node, voters};
+use crate::plan::Plan;
+use crate::shape::Shape;
+
+pub struct World {
+    pub env: Env,
+    pub nodes: Vec<Node>,
+    pub clients: Vec<Client>,
+    /// When a node that is down comes back.
+    pub restarts: Vec<(i64, Place)>,
+    plan: Plan,
+    next_step: usize,
+}
+
+/// Steps that one moment may take before it counts as spinning.
+const STEPS_A_MOMENT_MAX: u32 = 3_000;
+/// So long after healing everything must be well again, at most.
+const HEALING_MS_MAX: i64 = 60_000;
+const LOOK_EVERY_MS: i64 = 250;
+
+/// What a history came by.
+#[derive(Debug)]
+pub struct History {
+    pub trace: u64,
+    pub visits: std::collections::BTreeMap<&'static str, u32>,
+}
+
+impl World {
+    pub fn new(plan: Plan, mutation: Option<Mutation>) -> Self {
+        let shape = Shape::of(plan.seed);
+        let mut env = Env::new(shape, plan.seed, mutation);
+        let formatted = raft::SnapshotControl { kraft_version: 1, voters: Some(voters(&env)) };
+        env.shadow.quorum.formatted = formatted.clone();
+        let image = metadata::image::Image::default();
+        env.snapshots.insert((0, 0), crate::env::Snapshot { control: formatted, image });
+        let nodes =
+            (0..env.shape.nodes.len()).map(|place| Node::formatted(&mut env, place)).collect();
+        let clients = crate::client::all(&env);
+        Self { env, nodes, clients, restarts: Vec::new(), plan, next_step: 0 }
+    }
+
+    /// The whole history: faults, then a time of peace in which the cluster must recover.
+    pub fn run(&mut self) -> Result<History, Violation> {
+        self.history().map_err(|text| self.at(&text))?;
+        let visits = std::mem::take(&mut self.env.shadow.visits);
+        Ok(History { trace: self.env.trace, visits })
+    }
+
+    fn history(&mut self) -> Checked {
+        for place in 0..self.nodes.len() {
+            self.start(place)?;
+        }
+        let end_of_faults = self.env.now + self.env.shape.faults_ms;
+        self.run_until(end_of_faults)?;
+        self.heal()?;
+        let end = self.env.now + HEALING_MS_MAX;
+        loop {
+            self.run_until(self.env.now + LOOK_EVERY_MS)?;
+            match self.recovered() {
+                Ok(()) => break,
+                Err(lack) if self.env.now >= end => return Err(format!("no recovery: {lack}")),
+                Err(_) => {}
+            }
+        }
+        self.complete()
+    }
+
+    fn run_until(&mut self, end: i64) -> Checked {
+        let (mut moment, mut steps) = (self.env.now, 0);
+        while let Some(next) = Some(self.next_at()).filter(|at| *at < end) {
+            self.env.now = self.env.now.max(next);
+            steps = if self.env.now == moment { steps + 1 } else { 0 };
+            moment = self.env.now;
+            if steps > STEPS_A_MOMENT_MAX {
+                return Err("the machines spin".to_owned());
+            }
+            self.one_event()?;
+        }
+        self.env.now = end;
+        Ok(())
+    }
+
+    fn next_at(&self) -> i64 {
+        let nodes = self.nodes.iter().map(|node| node.wake.max(node.paused_until));
+        let clients = self.clients.iter().map(|client| client.wake);
+        let network = self.env.network.next_at();
+        let restarts = self.restarts.iter().map(|(at, _)| *at);
+        let step = self.plan.steps.get(self.next_step).map(|step| step.at);
+        nodes.chain(clients).chain(network).chain(restarts).chain(step).min().unwrap_or(i64::MAX)
+    }
+
+    fn one_event(&mut self) -> Checked {
+        let now = self.env.now;
+        if let Some(step) =
+            self.plan.steps.get(self.next_step).filter(|step| step.at <= now).cloned()
+        {
+            self.next_step += 1;
+            self.env.mark(now.cast_unsigned());
+            self.env.narrate(|| format!("== {step}"));
+            return (step.operation.perform)(self, step.draws);
+        }
+        if let Some(due) = self.restarts.iter().position(|(at, _)| *at <= now) {
+            let (_, place) = self.restarts.remove(due);
+            return self.start(place);
+        }
+        if let Some(envelope) = self.env.network.receive(now) {
+            return self.deliver(envelope);
+        }
+        let due = |node: &Node| node.wake <= now && node.paused_until <= now;
+        if let Some(place) = self.nodes.iter().position(due) {
+            self.env.mark(place as u64 | 1 << 40);
+            return self.touch(place, |process, env| process.tick(env));
+        }
+        if let Some(client) = self.clients.iter_mut().find(|client| client.wake <= now) {
+            client.tick(&mut self.env)?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, envelope: Envelope) -> Checked {
+        let to = envelope.to;
+        self.env.mark(envelope.number ^ ((to as u64) << 48));
+        if to >= self.nodes.len() {
+            let Content::Reply(reply) = envelope.content else { return Ok(()) };
+            let client = &mut self.clients[to - self.nodes.len()];
+            return client.receive(&mut self.env, envelope.number, reply.map(|reply| *reply));
+        }
+        let until = self.nodes[to].paused_until;
+        if until > self.env.now {
+            self.env.network.hold(until, envelope);
+            return Ok(());
+        }
+        if self.nodes[to].up().is_none() {
+            // nobody listens: the connection is refused
+            let Envelope { from, life, number, content, .. } = envelope;
+            if matches!(content, Content::Request(_)) {
+                let content = Content::Reply(None);
+                let refused = Envelope { from: to, to: from, life, number, content };
+                self.env.network.send(self.env.now, refused);
+            }
+            return Ok(());
+        }
+        self.touch(to, |process, env| process.receive(env, envelope))
+    }
+
+    /// Lets a node that runs do something, and sees what became of it.
+    pub fn touch(
+        &mut self,
+        place: Place,
+        work: impl FnOnce(&mut crate::process::Process, &mut Env) -> Checked,
+    ) -> Checked {
+        let node = &mut self.nodes[place];
+        let Some(process) = node.process() else { return Ok(()) };
+        work(process, &mut self.env)?;
+        self.settle(place);
+        Ok(())
+    }
+
+    fn settle(&mut self, place: Place) {
+        let node = &mut self.nodes[place];
+        if node.crash_if_doomed(&mut self.env) || node.stop_if_granted(&mut self.env) {
+            self.env.network.muted = None;
+            self.restart_later(place);
+        } else if let Some(process) = node.process() {
+            node.wake = process.wake();
+        }
+    }
+
+    pub fn start(&mut self, place: Place) -> Checked {
+        if self.nodes[place].up().is_some() {
+            return Ok(());
+        }
+        self.nodes[place].start(&mut self.env)?;
+        self.settle(place);
+        Ok(())
+    }
+
+    pub fn restart_later(&mut self, place: Place) {
+        if self.env.is_rough {
+            let at = self.env.soon(3_000);
+            self.restarts.push((at, place));
+        } else {
+            self.restarts.push((self.env.now + 1, place));
+        }
+    }
+
+    /// The faults end: everybody runs, every message arrives, what is broken is replaced.
+    fn heal(&mut self) -> Checked {
+        self.env.narrate(|| "== peace".to_owned());
+        self.env.is_rough = false;
+        self.env.network.weather = FAIR;
+        self.env.network.cut.clear();
+        self.restarts.clear();
+        for place in 0..self.nodes.len() {
+            self.nodes[place].paused_until = 0;
+            for directory in &mut self.nodes[place].stable().directories {
+                if !directory.is_dead {
+                    directory.disk.heal();
+                }
+            }
+            let has_lost = self.nodes[place].stable().directories.iter().any(|dir| dir.is_dead);
+            if has_lost && self.nodes[place].up().is_some() {
+                self.nodes[place].crash(&mut self.env, crate::shadow::Loss::Process);
+            }
+            if self.nodes[place].up().is_none() {
+                self.nodes[place].repair(&mut self.env)?;
+                self.settle(place);
+            }
+        }
+        Ok(())
+    }
+
+    fn at(&self, text: &str) -> Violation {
+        format!("at {} ms: {text}", self.env.now - crate::env::BEGINNING_MS)
+    }
+}
