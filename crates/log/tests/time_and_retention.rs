@@ -285,3 +285,18 @@ fn epochs_end_where_the_next_one_begins() {
     let log = folder.open(small_segments(), clean());
     assert_eq!(log.epochs(), &epochs[..3], "an epoch without records is its leader's to announce");
 }
+
+/// Another leader has had the log's end meanwhile: a follower that keeps the epoch would ask for it for
+/// ever (KIP-101).
+#[test]
+fn an_epoch_that_wrote_nothing_goes_with_a_cut_at_the_end() {
+    let folder = Folder::in_memory();
+    let mut log = folder.open(LogConfig::default(), clean());
+    append(&mut log, &batch(3, b"value")).unwrap();
+    log.begin_epoch(LeaderEpoch(7));
+    log.flush(TimestampMs(1)).unwrap();
+    log.truncate_to(Offset(3), TimestampMs(2)).unwrap();
+    assert_eq!((log.latest_epoch(), log.end_offset()), (Some(EPOCH), Offset(3)));
+    let log = folder.open(LogConfig::default(), crashed(Offset(0)));
+    assert_eq!(log.latest_epoch(), Some(EPOCH), "nor does it come back from the checkpoint");
+}

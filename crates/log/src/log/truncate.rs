@@ -10,8 +10,9 @@ use crate::names::{FileName, LEADER_EPOCHS, Part, Stage};
 use crate::segment::Segment;
 
 impl<D: Disk> Log<D> {
-    /// Cuts everything from `end` on; of the batch that holds it, all. Behind the
-    /// log's end only epochs without records go. A log that began behind `end` begins there from then on. The recovery point may
+    /// Cuts everything from `end` on; of the batch that holds it, all. Behind the log's end there is
+    /// nothing to cut but an epoch that a leader announced and wrote nothing in: another leader has had
+    /// that offset since. A log that began behind `end` begins there from then on. The recovery point may
     /// go back: it is to be stored before the log grows again, lest a crash finds more counted as
     /// durable than is.
     ///
@@ -19,8 +20,7 @@ impl<D: Disk> Log<D> {
     /// `Storage`, `DiskFull`.
     pub fn truncate_to(&mut self, end: Offset, now: TimestampMs) -> Result<(), LogError> {
         if end >= self.end {
-            // a leader that appended nothing has left its epoch here
-            self.epochs.truncate_end(end);
+            self.epochs.truncate_end(self.end);
             return self.store_epochs();
         }
         if end <= self.segments[0].base_offset {
