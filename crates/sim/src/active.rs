@@ -230,6 +230,7 @@ impl Process {
         let Some(active) = &mut self.active else { return Ok(()) };
         let release = active.latest.latest().features().metadata_version();
         let (base, epoch) = (self.log.end(), active.epoch);
+        env.narrate(|| format!("controller {} decides {records:?}", self.place));
         self.log.append_records(&records, release, epoch, env.timestamp());
         for (at, record) in (base.0..).zip(&records) {
             active.latest.apply(Offset(at), epoch, record);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use raft::CorrelationId;
 use replica::{Fetch, IsrAnswer, IsrProposal, LeaderInput};
-use types::{BrokerEpoch, ErrorCode, Offset, PartitionEpoch, Uuid};
+use types::{BrokerEpoch, ErrorCode, PartitionEpoch, Uuid};
 use wire::alter_partition_request::{AlterPartitionRequest, BrokerState, PartitionData, TopicData};
 
 use crate::env::{Checked, Env, Place};
@@ -319,10 +319,5 @@ impl Broker {
             partition.fail(env);
         }
         self.next_beat = env.now;
-    }
-
-    /// One behind the last record of the metadata that this broker has seen.
-    pub fn seen(process: &Process) -> Offset {
-        process.applied
     }
 }

@@ -220,13 +220,12 @@ impl Partition {
     }
 
     fn consume(&mut self, from: Offset) -> Result<Consumed, ErrorCode> {
-        let leader_epoch = self.state.leader_epoch;
         let high_watermark = self.leader().ok_or(ErrorCode::NotLeaderOrFollower)?.high_watermark();
         if from < self.log.start_offset() || from > self.log.end_offset() {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         let bytes = crate::records::read(&mut self.log, from, high_watermark, FETCH_BYTES_MAX);
         let bytes = bytes.ok_or(ErrorCode::KafkaStorageError)?;
-        Ok(Consumed { high_watermark, leader_epoch, bytes })
+        Ok(Consumed { high_watermark, bytes })
     }
 }

@@ -109,7 +109,10 @@ impl Broker {
             return;
         };
         let is_well = response.error_code == ErrorCode::None.code();
-        if is_well && response.should_shut_down && self.stop == Stop::Wanted {
+        // who was unregistered while it ran is started anew by whoever did that
+        let is_unregistered = response.error_code == ErrorCode::StaleBrokerEpoch.code();
+        let may_stop = is_well && response.should_shut_down && self.stop == Stop::Wanted;
+        if may_stop || is_unregistered {
             self.stop = Stop::Granted;
         }
         if response.is_fenced || self.stop == Stop::Wanted {

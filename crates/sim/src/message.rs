@@ -38,10 +38,7 @@ pub enum Content {
 
 #[derive(Debug, Clone)]
 pub enum Request {
-    Quorum {
-        correlation: raft::CorrelationId,
-        request: raft::Request,
-    },
+    Quorum(raft::Request),
     Control(Box<Command>),
     Follow(FollowRequest),
     /// Where a partition's log starts and ends, asked by a follower.
@@ -115,7 +112,6 @@ pub struct FollowRequest {
 #[derive(Debug, Clone)]
 pub struct ProduceRequest {
     pub key: Key,
-    pub leader_epoch: LeaderEpoch,
     pub acks_all: bool,
     /// One batch as the producer sealed it.
     pub bytes: Vec<u8>,
@@ -125,6 +121,5 @@ pub struct ProduceRequest {
 #[derive(Debug, Clone)]
 pub struct Consumed {
     pub high_watermark: Offset,
-    pub leader_epoch: LeaderEpoch,
     pub bytes: Vec<u8>,
 }

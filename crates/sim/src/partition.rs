@@ -281,11 +281,6 @@ impl Partition {
         self.high_watermark = self.high_watermark();
         self.role = Role::Idle;
     }
-
-    /// The partition's epoch of the state that the last proposal was based on is the shell's to name.
-    pub fn partition_epoch(&self) -> PartitionEpoch {
-        PartitionEpoch(self.state.partition_epoch)
-    }
 }
 
 fn assignment(state: &PartitionState) -> Assignment {

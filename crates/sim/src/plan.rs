@@ -38,7 +38,7 @@ const DRAW_MAX: usize = 10_000;
 impl Plan {
     pub fn of(seed: u64) -> Self {
         let shape = Shape::of(seed);
-        let mut chance = Seeded::new(seed ^ 0x706c_616e_00);
+        let mut chance = Seeded::new(seed ^ 0x0070_6c61_6e00);
         let span = usize::try_from(shape.faults_ms).expect("a short history") - QUIET_MS;
         let opening = operations::opening().map(|(operation, draws)| (0, operation, draws));
         let step = |chance: &mut Seeded| {
@@ -68,6 +68,11 @@ impl Plan {
 }
 
 impl Step {
+    /// The topics that clients wait for are made in every history.
+    pub fn is_opening(&self) -> bool {
+        self.draws[0] == operations::FOR_GROUPS
+    }
+
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let at = BEGINNING_MS + words.next()?.parse::<i64>().ok()?;

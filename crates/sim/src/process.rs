@@ -83,7 +83,7 @@ impl Process {
 
     fn serve(&mut self, env: &mut Env, back: Return, request: Request) -> Checked {
         match request {
-            Request::Quorum { request, .. } => {
+            Request::Quorum(request) => {
                 let id = RequestId(env.number());
                 env.shadow.quorum.asked(id, &request);
                 self.waiting.insert(id, back);

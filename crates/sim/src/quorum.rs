@@ -49,7 +49,7 @@ impl Process {
             match effect {
                 Effect::InstallSnapshot(snapshot) => installed = Some(snapshot),
                 Effect::Send { to, correlation, request } => {
-                    let request = Request::Quorum { correlation, request };
+                    let request = Request::Quorum(request);
                     self.ask(
                         env,
                         usize::from(to.endpoint.port),

@@ -22,6 +22,9 @@ pub struct Shape {
     pub directories: usize,
     pub replication: usize,
     pub in_sync_min: usize,
+    /// Whether machines lose power and disks: where two copies are promised, and who had all of them is
+    /// remembered (KIP-966). With one copy, or without that memory, Kafka's protocol cannot save it.
+    pub loses_power: bool,
     pub weather: Weather,
     /// Whether nodes and controllers notice that a process is gone.
     pub tells_gone: bool,
@@ -46,6 +49,7 @@ impl Shape {
             _ => [vec![combined; 2], vec![controller; 1], vec![broker; 2]].concat(),
         };
         let replication = pick(&[2, 3, 3]);
+        let in_sync_min = pick(&[1, 2, 2]);
         let weather =
             Weather { lost: pick(&[0, 0, 10, 50]), twice: pick(&[0, 20]), slow: pick(&[0, 5, 30]) };
         Self {
@@ -55,7 +59,8 @@ impl Shape {
             members: pick(&[0, 2, 3]),
             directories: pick(&[1, 1, 2]),
             replication,
-            in_sync_min: pick(&[1, 2, 2]),
+            in_sync_min,
+            loses_power: in_sync_min > 1 && pick(&[0, 1, 1]) == 1,
             weather,
             tells_gone: pick(&[0, 1]) == 1,
             syncs_at_once: pick(&[0, 1]) == 1,

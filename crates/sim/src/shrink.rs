@@ -23,6 +23,9 @@ pub fn fails(plan: &Plan, mutation: Option<Mutation>) -> Option<Violation> {
 
 /// Drops halves, quarters, and at last single operations, as long as what is left fails.
 pub fn shrink(plan: &Plan, mutation: Option<Mutation>) -> Plan {
+    let Some(kind) = fails(plan, mutation).map(|violation| is_stuck(&violation)) else {
+        return plan.clone();
+    };
     let mut small = plan.clone();
     let mut tries = 0;
     let mut size = small.steps.len().div_ceil(2);
@@ -31,9 +34,17 @@ pub fn shrink(plan: &Plan, mutation: Option<Mutation>) -> Plan {
         while from < small.steps.len() && tries < TRIES_MAX {
             let mut without = small.clone();
             let to = (from + size).min(without.steps.len());
-            without.steps.drain(from..to);
+            let mut at = 0;
+            without.steps.retain(|step| {
+                at += 1;
+                step.is_opening() || !(from + 1..=to).contains(&at)
+            });
+            if without.steps.len() == small.steps.len() {
+                from += size;
+                continue;
+            }
             tries += 1;
-            if fails(&without, mutation).is_some() {
+            if fails(&without, mutation).is_some_and(|violation| is_stuck(&violation) == kind) {
                 small = without;
             } else {
                 from += size;
@@ -42,4 +53,9 @@ pub fn shrink(plan: &Plan, mutation: Option<Mutation>) -> Plan {
         size = if size == 1 { 0 } else { size.div_ceil(2) };
     }
     small
+}
+
+/// Not to recover is another fault than to break a promise.
+fn is_stuck(violation: &str) -> bool {
+    violation.contains("no recovery")
 }

@@ -13,10 +13,12 @@ const RETRY_MS: i64 = 120;
 /// Some commands can only be refused while the cluster is unwell.
 const TRIES_MAX: u32 = 60;
 
+type Check = Box<dyn Fn(&Shadow, ErrorCode) -> Checked>;
+
 /// A command, and what must hold of the cluster once it has this outcome.
 pub struct Job {
     pub command: Command,
-    pub check: Box<dyn Fn(&Shadow, ErrorCode) -> Checked>,
+    pub check: Check,
     /// Refusals that say: later.
     pub retries: fn(ErrorCode) -> bool,
 }

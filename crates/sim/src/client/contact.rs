@@ -1,7 +1,7 @@
 //! What a client knows of the cluster: the newest image that some broker showed it.
 
 use metadata::image::Image;
-use types::{LeaderEpoch, TopicId};
+use types::TopicId;
 
 use crate::env::{Env, Place};
 use crate::message::{Key, Reply, Request};
@@ -60,11 +60,11 @@ impl Contact {
     }
 
     /// The partition's id and where it is led.
-    pub fn leader(&self, topic: &str, index: i32) -> Option<(Key, Place, LeaderEpoch)> {
+    pub fn leader(&self, topic: &str, index: i32) -> Option<(Key, Place)> {
         let topic = self.image.topics().named(topic)?;
         let state = topic.partitions.get(&index)?;
         let place = usize::try_from(state.leader.0).ok()?;
-        Some(((topic.id, index), place, state.leader_epoch))
+        Some(((topic.id, index), place))
     }
 
     pub fn leader_of(&self, key: Key) -> Option<Place> {

@@ -79,7 +79,7 @@ impl Member {
         if self.next_at > env.now {
             return Ok(self.next_at.min(refresh));
         }
-        let Some((_, place, _)) = self.contact.leader(OFFSETS_TOPIC, 0) else {
+        let Some((_, place)) = self.contact.leader(OFFSETS_TOPIC, 0) else {
             self.contact.doubt(env);
             return Ok(env.now + RETRY_MS);
         };
@@ -123,7 +123,8 @@ impl Member {
                 let topic = FetchTopic { topic, topic_id, partitions: self.owned.clone() };
                 Call::Fetch(FetchOffsets { group, topics: Some(vec![topic]) })
             }
-            Stage::Works if self.owned.is_empty() || env.below(2) == 0 => {
+            // in peace it writes nothing more, so that replicas can be level
+            Stage::Works if self.owned.is_empty() || !env.is_rough || env.below(2) == 0 => {
                 self.committing = None;
                 Call::Heartbeat(Heartbeat { group, member, instance, generation })
             }

@@ -11,7 +11,7 @@ pub use consumer::Consumer;
 pub use member::Member;
 pub use producer::Producer;
 
-use crate::env::{Checked, Env, Place};
+use crate::env::{Checked, Env};
 use crate::message::Reply;
 
 pub struct Client {
@@ -73,15 +73,5 @@ impl Client {
             Kind::Member(member) => member.lack(),
             Kind::Admin(admin) => admin.lack(),
         }
-    }
-}
-
-/// Where a client is, without what it does.
-pub fn place_of(kind: &Kind) -> Place {
-    match kind {
-        Kind::Producer(producer) => producer.contact.place,
-        Kind::Consumer(consumer) => consumer.contact.place,
-        Kind::Member(member) => member.contact.place,
-        Kind::Admin(admin) => admin.place,
     }
 }

@@ -1,5 +1,8 @@
-//! A producer: idempotent with acks=all, up to three batches in flight a partition, sent again until
-//! they are acknowledged; or with acks=1, sent once.
+//! A producer: idempotent with acks=all, one batch in flight a partition, sent again until it is
+//! acknowledged; or with acks=1, sent once, three in flight.
+//!
+//! One, because Kafka's snapshots of producers keep the last batch of each: a log that was opened anew or
+//! cut refuses the batch before that when it is sent again.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,10 +12,10 @@ use types::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence};
 use super::contact::Contact;
 use crate::env::{Checked, Env, Place};
 use crate::message::{Command, Key, Outcome, ProduceRequest, Reply, Request};
-use crate::process::node_id;
 use crate::records::{NOBODY, seal};
 
 const IN_FLIGHT_MAX: usize = 3;
+const IN_FLIGHT_MAX_IDEMPOTENT: usize = 1;
 const RETRY_MS: i64 = 80;
 
 pub struct Producer {
@@ -29,9 +32,6 @@ struct Lane {
     key: Option<Key>,
     batches: VecDeque<Batch>,
     next_sequence: i32,
-    /// Whether a batch was acknowledged: a log accepts any sequence of whom it does not know, so that only
-    /// one batch is in flight before.
-    is_known: bool,
 }
 
 struct Batch {
@@ -77,7 +77,7 @@ impl Producer {
         let writer = self.id.unwrap_or(ProducerId::NONE);
         for ((topic, index), lane) in &mut self.lanes {
             lane.follow_topic(env, &self.contact, topic, *index);
-            let Some((key, place, leader_epoch)) = self.contact.leader(topic, *index) else {
+            let Some((key, place)) = self.contact.leader(topic, *index) else {
                 if !lane.batches.is_empty() {
                     self.contact.doubt(env);
                     wake = wake.min(env.now + RETRY_MS);
@@ -85,7 +85,8 @@ impl Producer {
                 continue;
             };
             lane.key = Some(key);
-            let in_flight_max = if lane.is_known { IN_FLIGHT_MAX } else { 1 };
+            let in_flight_max =
+                if self.is_idempotent { IN_FLIGHT_MAX_IDEMPOTENT } else { IN_FLIGHT_MAX };
             for batch in lane.batches.iter_mut().take(in_flight_max).filter(|batch| !batch.is_done)
             {
                 if batch.sequence.is_none() {
@@ -101,7 +102,7 @@ impl Producer {
                 }
                 if batch.asked.is_none() && batch.retry_at <= env.now && !batch.is_done {
                     let (acks_all, bytes) = (self.is_idempotent, batch.bytes.clone());
-                    let request = ProduceRequest { key, leader_epoch, acks_all, bytes };
+                    let request = ProduceRequest { key, acks_all, bytes };
                     let number = env.ask(self.contact.place, place, 0, Request::Produce(request));
                     batch.asked = Some((number, Contact::patience(env)));
                 }
@@ -134,7 +135,7 @@ impl Producer {
         if self.contact.takes(number, &reply) {
             return Ok(());
         }
-        if self.id_asked.is_some_and(|(asked, _)| asked == number) {
+        if self.id_asked.take_if(|(asked, _)| *asked == number).is_some() {
             if let Some(Reply::Control(Outcome::AllocateProducerIds(response))) = reply
                 && response.error_code == ErrorCode::None.code()
             {
@@ -162,9 +163,7 @@ impl Producer {
             }
         }
         for lane in self.lanes.values_mut() {
-            while lane.batches.pop_front_if(|batch| batch.is_done).is_some() {
-                lane.is_known = true;
-            }
+            while lane.batches.pop_front_if(|batch| batch.is_done).is_some() {}
         }
         Ok(())
     }
@@ -195,9 +194,4 @@ impl Batch {
         let writer = if id == ProducerId::NONE { NOBODY } else { writer };
         self.bytes = seal(&self.numbers, writer, env.timestamp());
     }
-}
-
-/// The broker of a place, as requests name it.
-pub fn broker_of(place: Place) -> types::NodeId {
-    node_id(place)
 }

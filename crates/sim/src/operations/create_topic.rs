@@ -3,7 +3,7 @@
 use types::ErrorCode;
 use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 
-use super::{Operation, TOPICS};
+use super::{FOR_GROUPS, Operation, TOPICS};
 use crate::client::Job;
 use crate::env::must;
 use crate::groups::OFFSETS_TOPIC;
@@ -13,7 +13,7 @@ pub const OPERATION: Operation = Operation {
     name: "create_topic",
     weight: |_| 4,
     perform: |world, [which, partitions, ..]| {
-        let is_for_groups = which == 9_999;
+        let is_for_groups = which == FOR_GROUPS;
         let name = if is_for_groups { OFFSETS_TOPIC } else { TOPICS[which % TOPICS.len()] };
         let num_partitions =
             if is_for_groups { 1 } else { 1 + i32::try_from(partitions % 2).expect("one or two") };

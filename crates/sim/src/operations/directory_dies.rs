@@ -7,11 +7,11 @@ use super::Operation;
 
 pub const OPERATION: Operation = Operation {
     name: "directory_dies",
-    weight: |shape| if shape.directories > 1 { 4 } else { 1 },
+    weight: |shape| if !shape.loses_power { 0 } else { 2 * shape.directories },
     perform: |world, [who, which, ..]| {
         let place = world.node(who);
         let keys = world.env.shadow.keys_on(place);
-        if !world.env.shadow.may_lose(place, &keys) {
+        if !world.env.shape.loses_power || !world.env.shadow.may_lose(place, &keys) {
             return Ok(());
         }
         let directories = &mut world.nodes[place].stable().directories;

@@ -2,13 +2,13 @@
 //! expected to do to the shadow, and what is checked then.
 
 mod add_voter;
+mod change_feature;
 mod crash;
 mod create_topic;
 mod cut;
 mod delete_topic;
 mod directory_dies;
 mod disk_full;
-mod downgrade_feature;
 mod elect_leaders;
 mod isolate;
 mod lose_power;
@@ -52,7 +52,7 @@ static ALL: &[Operation] = &[
     delete_topic::OPERATION,
     directory_dies::OPERATION,
     disk_full::OPERATION,
-    downgrade_feature::OPERATION,
+    change_feature::OPERATION,
     elect_leaders::OPERATION,
     isolate::OPERATION,
     lose_power::OPERATION,
@@ -70,6 +70,9 @@ static ALL: &[Operation] = &[
 
 /// The topics that histories are about.
 pub const TOPICS: [&str; 3] = ["events", "orders", "audit"];
+
+/// The draw that means the topic of the groups: greater than any that chance brings.
+pub const FOR_GROUPS: usize = 10_000;
 
 pub fn named(name: &str) -> Option<&'static Operation> {
     ALL.iter().find(|operation| operation.name == name)
@@ -91,8 +94,8 @@ pub fn draw(shape: &Shape, chance: &mut Seeded) -> &'static Operation {
 pub fn opening() -> impl Iterator<Item = (&'static Operation, Draws)> {
     let create = named("create_topic").into_iter();
     let produce = named("produce").into_iter();
-    let topics =
-        create.flat_map(|operation| [(operation, [9_999, 0, 0, 0]), (operation, [0, 1, 2, 0])]);
+    let topics = create
+        .flat_map(|operation| [(operation, [FOR_GROUPS, 0, 0, 0]), (operation, [0, 1, 2, 0])]);
     topics.chain(produce.map(|operation| (operation, [0, 0, 3, 0])))
 }
 
