@@ -9,7 +9,7 @@ use metadata::decide::{
 };
 use metadata::features::Feature;
 use metadata::image::Replay;
-use metadata::{BrokerRun, MetadataVersion, Sessions};
+use metadata::{BrokerRun, MetadataVersion, SessionTimeouts, Sessions};
 use raft::Input;
 use types::{BrokerEpoch, ErrorCode, LeaderEpoch, NodeId, Offset};
 use wire::feature_level_record::FeatureLevelRecord;
@@ -38,7 +38,7 @@ pub struct Active {
 
 impl Active {
     pub fn new(epoch: LeaderEpoch, latest: Replay) -> Self {
-        let sessions = Sessions::new(SESSION_MS);
+        let sessions = Sessions::new(SessionTimeouts { ms: SESSION_MS, short_ms: SESSION_MS });
         let answers = VecDeque::new();
         Self { epoch, is_claimed: false, latest, sessions, answers, balance_at: i64::MAX }
     }
@@ -143,8 +143,9 @@ impl Process {
         if reply.error_code == ErrorCode::None.code()
             && let Some(active) = &mut self.active
         {
-            let run = BrokerRun { broker, epoch: BrokerEpoch(reply.broker_epoch) };
-            active.sessions.hear(now, run, -1);
+            if let Some(known) = active.latest.latest().cluster().broker(broker) {
+                active.sessions.hear(now, known, -1);
+            }
         }
         Ok(Outcome::Register(reply))
     }
@@ -155,7 +156,6 @@ impl Process {
         request: BrokerHeartbeatRequest,
     ) -> Result<Outcome, String> {
         let broker = NodeId(request.broker_id);
-        let run = BrokerRun { broker, epoch: BrokerEpoch(request.broker_epoch) };
         let offset = request.current_metadata_offset;
         let others_have_seen = self.active.as_ref().is_some_and(|active| {
             active.sessions.all_have_seen(active.latest.latest().cluster(), broker)
@@ -165,8 +165,10 @@ impl Process {
         if let Some(active) = &mut self.active
             && reply.error_code == ErrorCode::None.code()
         {
-            active.sessions.hear(env.instant(), run, offset);
             let known = active.latest.latest().cluster().broker(broker);
+            if let Some(known) = known {
+                active.sessions.hear(env.instant(), known, offset);
+            }
             if known.is_some_and(|known| known.in_controlled_shutdown) {
                 active.sessions.gave_up(broker, last.0);
             }
