@@ -142,10 +142,9 @@ impl Process {
             self.decide(env, &RegisterBroker { request, cluster: CLUSTER, session_alive })?;
         if reply.error_code == ErrorCode::None.code()
             && let Some(active) = &mut self.active
+            && let Some(known) = active.latest.latest().cluster().broker(broker)
         {
-            if let Some(known) = active.latest.latest().cluster().broker(broker) {
-                active.sessions.hear(now, known, -1);
-            }
+            active.sessions.hear(now, known, -1);
         }
         Ok(Outcome::Register(reply))
     }
