@@ -63,7 +63,8 @@ impl Sessions {
         Self { local: Some(local), ..self }
     }
 
-    /// Starts anew with every broker of the cluster that is in service.
+    /// Starts anew with every broker of the cluster that is in service. Each has a whole session,
+    /// and counts as cut off until it is heard of.
     pub fn take_over(&mut self, now: Instant, cluster: &Cluster) {
         self.brokers.clear();
         self.ends.clear();
@@ -72,6 +73,13 @@ impl Sessions {
         for broker in others.filter(|broker| !broker.fenced) {
             self.hear(now, broker, -1);
         }
+        self.brokers.values_mut().for_each(|session| session.is_cut_off = true);
+    }
+
+    /// The runs of which nothing was heard since their connections closed.
+    pub fn all_cut_off(&self) -> impl Iterator<Item = BrokerRun> {
+        let runs = self.brokers.iter().filter(|(_, session)| session.is_cut_off);
+        runs.map(|(broker, session)| BrokerRun { broker: *broker, epoch: session.epoch })
     }
 
     /// A broker has registered, or beaten at this offset of the metadata log (-1: not known).

@@ -189,10 +189,16 @@ fn a_run_is_cut_off_until_it_is_heard_of_again() {
     let cluster = Cluster::of(2);
     let mut sessions = Sessions::new(TIMEOUTS);
     sessions.take_over(Instant(0), cluster.image().cluster());
-    let second = run(&cluster, 2);
+    let [first, second] = [1, 2].map(|id| run(&cluster, id));
+    assert!(
+        sessions.all_cut_off().eq([first, second]),
+        "a controller that takes over knows nobody"
+    );
+    sessions.hear(Instant(0), registered(&cluster, 1), 10);
+    sessions.hear(Instant(0), registered(&cluster, 2), 10);
     assert!(!sessions.is_cut_off(second));
     assert!(sessions.cut_off(second) && sessions.is_cut_off(second));
-    assert!(!sessions.is_cut_off(run(&cluster, 1)));
+    assert!(sessions.all_cut_off().eq([second]));
     let earlier = BrokerRun { epoch: BrokerEpoch(0), ..second };
     assert!(!sessions.cut_off(earlier) && !sessions.is_cut_off(earlier), "not the run of now");
     sessions.hear(Instant(1), registered(&cluster, 2), 10);

@@ -119,7 +119,7 @@ impl<D: Disk> Controller<D> {
         Self::start_beside(disk, settings, listener, |_, _| Box::pin(std::future::pending()))
     }
 
-    /// As [`Controller::start_on`], with more to run on the thread.
+    /// As [`Controller::start_on`], with more to run on a thread beside it.
     fn start_beside(
         disk: D,
         settings: ControllerSettings,
@@ -258,22 +258,38 @@ fn spawn<D: Disk>(
     orders: mpsc::Receiver<Order<D>>,
     beside: Beside,
 ) -> Result<JoinHandle<()>, ControllerError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let (working, living) = (runtime()?, runtime()?);
+    let (ended, has_ended) = oneshot::channel::<()>();
+    let live = async {
+        tokio::select! {
+            () = beside => {}
+            _ = has_ended => {}
+        }
+    };
+    // a heartbeat must not wait for the disk, nor for what a change of the image entails
+    let life = thread("membership").spawn(move || living.block_on(live));
+    let life = life.map_err(ControllerError::Thread)?;
+    let work = move || {
+        working.block_on(worker.run(orders));
+        drop(ended);
+        if life.join().is_err() {
+            tracing::error!("the thread of this node's membership panicked");
+        }
+    };
+    thread("controller").spawn(work).map_err(ControllerError::Thread)
+}
+
+fn thread(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ControllerError> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(1)
         .thread_name("klamm-resolve")
         .build()
-        .map_err(ControllerError::Thread)?;
-    let thread = std::thread::Builder::new().name("controller".to_owned());
-    let run = async {
-        let work = worker.run(orders);
-        tokio::pin!(work);
-        tokio::select! {
-            () = &mut work => {}
-            () = beside => work.await,
-        }
-    };
-    thread.spawn(move || runtime.block_on(run)).map_err(ControllerError::Thread)
+        .map_err(ControllerError::Thread)
 }
 
 /// Opens the log and the quorum's machine on it, as often as it is called.

@@ -14,6 +14,7 @@ use types::{BrokerEpoch, Offset, TimestampMs};
 use super::NotDone;
 use super::chores::Chores;
 use super::error::ControllerError;
+use super::leader::{Departed, Lookout};
 use super::membership::Membership;
 use super::outside::Outside;
 use super::quorum::{Arrival, Outcome, Served};
@@ -96,6 +97,7 @@ pub(super) struct Worker<D: Disk> {
     /// Brokers that tell by heartbeats that they live.
     pub sessions: Sessions,
     pub chores: Chores,
+    pub lookout: Lookout,
     timeouts: SessionTimeouts,
     clock: Clock,
     traffic: Traffic,
@@ -127,6 +129,7 @@ impl<D: Disk> Worker<D> {
             epoch: None,
             sessions: Sessions::new(timeouts),
             chores,
+            lookout: Lookout::default(),
             timeouts,
             clock,
             traffic,
@@ -153,6 +156,7 @@ impl<D: Disk> Worker<D> {
                     None => break,
                 },
                 arrival = self.traffic.next() => arrivals.push(arrival),
+                run = self.lookout.next() => turn.push(Order::Decide(Box::new(Departed(run)))),
                 () = tokio::time::sleep_until(due), if deadline.is_some() => {}
             }
             while turn.len() < COMMANDS_PER_TURN {
@@ -390,6 +394,7 @@ impl<D: Disk> Worker<D> {
         }
         sessions.take_over(self.instant(), self.state.replay.latest().cluster());
         self.sessions = sessions;
+        self.look_for_all();
     }
 
     /// What is on disk is not known after a failure: the state is read anew from there.

@@ -2,7 +2,8 @@
 //! before its session ends.
 //!
 //! ```text
-//! connection of heartbeats closes ─▶ cut off ─┬─ listeners refuse ─▶ gone: fenced
+//! connection of heartbeats closes,
+//! another controller takes over   ─▶ cut off ─┬─ listeners refuse ─▶ gone: fenced
 //!                                             ├─ heard of again   ─▶ alive
 //!                                             └─ neither          ─▶ its session decides
 //! ```
@@ -12,11 +13,13 @@ use std::time::Duration;
 use log::Disk;
 use metadata::BrokerRun;
 use metadata::decide::FenceBroker;
+use tokio::task::JoinSet;
 use types::TimestampMs;
 
 use super::super::Controller;
+use super::super::NotDone;
 use super::super::error::ControllerError;
-use super::super::worker::Worker;
+use super::super::worker::{Job, Worker};
 use crate::peer::{Address, Presence, presence};
 
 /// Before each look at the listeners of a broker that is cut off. A process that is killed does not
@@ -44,7 +47,53 @@ impl<D: Disk> Controller<D> {
     }
 }
 
+/// Looks at the listeners of brokers that a controller has not heard of since it took over: the one
+/// before it may have died together with a broker, or with the news of one.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct Lookout {
+    wanted: Vec<(BrokerRun, Vec<Address>)>,
+    looking: JoinSet<(BrokerRun, Presence)>,
+}
+
+/// A broker whose listeners are closed; nobody waits for what follows.
+#[derive(Debug)]
+pub(in crate::controller) struct Departed(pub BrokerRun);
+
+impl<D: Disk> Job<D> for Departed {
+    fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError> {
+        worker.gone(self.0, now)
+    }
+
+    fn answer(self: Box<Self>, _outcome: Result<(), NotDone>) {}
+}
+
+impl Lookout {
+    /// The next broker that is found to be gone.
+    pub async fn next(&mut self) -> BrokerRun {
+        for (run, listeners) in self.wanted.drain(..) {
+            self.looking.spawn(async move { (run, presence(&listeners).await) });
+        }
+        loop {
+            match self.looking.join_next().await {
+                Some(Ok((run, Presence::Gone))) => return run,
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
 impl<D: Disk> Worker<D> {
+    /// Brokers that are not heard of are looked for, from now on.
+    pub(in crate::controller) fn look_for_all(&mut self) {
+        let cut_off: Vec<BrokerRun> = self.sessions.all_cut_off().collect();
+        for run in cut_off {
+            if let Some(listeners) = self.doubted(run, false) {
+                self.lookout.wanted.push((run, listeners));
+            }
+        }
+    }
+
     /// Where a broker listens that was not heard of since its connection closed.
     fn doubted(&mut self, run: BrokerRun, has_just_closed: bool) -> Option<Vec<Address>> {
         let is_doubted = match has_just_closed {

@@ -4,3 +4,5 @@ mod brokers;
 mod departed;
 #[cfg(test)]
 mod tests;
+
+pub(super) use departed::{Departed, Lookout};

@@ -89,6 +89,29 @@ async fn a_broker_whose_listener_is_closed_is_fenced_and_one_that_listens_is_not
 }
 
 #[tokio::test]
+async fn a_broker_that_died_while_nobody_led_is_fenced_when_somebody_does() {
+    let disk = tests::disk();
+    let start = || {
+        let mut settings = tests::settings(MetadataLogSettings::default());
+        settings.sessions.short_ms = 600_000;
+        Controller::start_on(disk.clone(), settings, Box::new(|_, _| ())).unwrap()
+    };
+    let controller = start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let run = register(&controller, &membership(1, port)).await.unwrap();
+    beat(&controller, run, false).await;
+    controller.stop();
+    let controller = start();
+    beat(&controller, run, false).await;
+    assert!(controller.image().is_active(OTHER), "it beats");
+    controller.stop();
+    drop(listener);
+    let controller = start();
+    until(&controller, || !controller.image().is_active(OTHER)).await;
+}
+
+#[tokio::test]
 async fn a_second_process_waits_unless_the_first_is_cut_off_and_its_addresses_are_the_same() {
     let controller = controller(ChoreIntervals::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -126,17 +149,18 @@ async fn leadership_returns_to_the_preferred_replica_by_itself() {
     assert_eq!(leader(), NodeId(1));
     beat(&controller, run, false).await;
     expand(&controller, run).await;
-    let balanced = async {
-        loop {
-            let end = *controller.published.committed.borrow();
-            if leader() == OTHER {
-                return;
-            }
-            let mut committed = controller.published.committed.subscribe();
-            committed.wait_for(|committed| *committed > end).await.expect("it runs");
+    until(&controller, || leader() == OTHER).await;
+}
+
+/// Waits for what the controller does by itself.
+async fn until(controller: &Controller<MemDisk>, is_so: impl Fn() -> bool) {
+    let mut committed = controller.published.committed.subscribe();
+    let so = async {
+        while !is_so() {
+            committed.changed().await.expect("the controller runs");
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), balanced).await.expect("it is balanced");
+    tokio::time::timeout(Duration::from_secs(60), so).await.expect("it is so in time");
 }
 
 /// The leader tells that the other replica is in sync again.
