@@ -55,7 +55,14 @@ async function send(producer, partition, first, count, tell) {
 async function consume(tell) {
   const consumer = kafka.consumer({ groupId: name });
   const fresh = new Set();
-  consumer.on(consumer.events.CRASH, ({ payload }) => tell(`E ${oneLine(payload.error)}`));
+  // a consumer that says it restarts has told nobody but its listener; one that does not has ended
+  consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) =>
+    restart ? console.error(error) : tell(`E ${oneLine(error)}`),
+  );
+  consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload: { topics } }) => {
+    const own = topics.filter((committed) => committed.topic === topic);
+    own.flatMap(({ partitions }) => partitions).forEach(({ partition, offset }) => tell(`C ${partition} ${offset}`));
+  });
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     fresh.clear();
     (payload.memberAssignment[topic] || []).forEach((partition) => fresh.add(partition));
@@ -63,7 +70,6 @@ async function consume(tell) {
   await consumer.connect();
   await consumer.subscribe({ topics: [topic], fromBeginning: true });
   await consumer.run({
-    autoCommit: false,
     eachBatch: async ({ batch, isStale }) => {
       if (isStale()) return;
       const { partition } = batch;
@@ -71,21 +77,9 @@ async function consume(tell) {
         if (fresh.delete(partition)) tell(`S ${partition} ${offset}`);
         tell(`R ${partition} ${offset} ${key} ${value}`);
       }
-      const offset = String(Number(batch.lastOffset()) + 1);
-      await commit(consumer, partition, offset, tell);
     },
   });
   return consumer;
-}
-
-/** What is not committed for certain is read again by whoever goes on. */
-async function commit(consumer, partition, offset, tell) {
-  try {
-    await consumer.commitOffsets([{ topic, partition, offset }]);
-    tell(`C ${partition} ${offset}`);
-  } catch (error) {
-    if (!error.retriable) tell(`E ${oneLine(error)}`);
-  }
 }
 
 async function main() {
@@ -101,7 +95,11 @@ async function main() {
   await Promise.all(consumers.map((consumer) => consumer.disconnect()));
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+// kafkajs may keep a timer of a connection that it has lost
+main().then(
+  () => process.exit(0),
+  (error) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -9,8 +9,10 @@ use crate::checker::{History, Producing, Reading, Replica};
 use crate::cluster::{Cluster, PATIENCE};
 use crate::{java, runtimes, wait};
 
+mod load;
 mod ours;
 
+pub use load::Load;
 pub use ours::Ours;
 
 /// In which language a program is.

@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("metadata", &["types", "wire"]),
     ("replica", &["types"]),
     ("coordinator", &["types", "record", "wire"]),
-    ("broker", &["types", "record", "wire", "log", "raft", "metadata", "coordinator"]),
+    ("broker", &["types", "record", "wire", "log", "raft", "metadata", "replica", "coordinator"]),
     ("client", &["types", "record", "wire"]),
     ("cli", &["types", "record", "wire", "log", "metadata", "broker", "client"]),
     ("sim", &[]),

@@ -215,7 +215,7 @@ async fn consume(task: Task, told: Arc<Mutex<String>>) {
         }
     }
     if let Err(error) = consumer.close(CLOSE_PATIENCE).await {
-        tell(&format!("E {error}\n"));
+        tell(&format!("E closing: {error}\n"));
     }
 }
 
