@@ -5,6 +5,7 @@ use crate::connection_limits::connection_limits;
 use crate::net::Admission;
 use crate::partition::{Partition, Partitions};
 use crate::settings::Settings;
+use metadata::config::{BrokerLayers, THROTTLE};
 use metadata::image::{Changes, ConfigResource, Image, ResourceKind};
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ impl Effects {
         let is_broker = |resource: &ConfigResource| resource.kind == ResourceKind::Broker;
         if changes.configs.iter().any(is_broker) {
             let layers = broker_layers(new, &self.settings);
+            self.set_throttles(layers);
             self.admission.set_limits(connection_limits(layers, &self.settings.config));
             for topic in self.partitions.topics() {
                 let name = &topic.facts.name;
@@ -42,5 +44,15 @@ impl Effects {
             }
         }
         deleted
+    }
+
+    fn set_throttles(&self, layers: BrokerLayers<'_>) {
+        let rate = |key| {
+            let key = THROTTLE.get(key)?;
+            layers.value(key).ok()?.as_i64()
+        };
+        let neighbours = self.partitions.neighbours();
+        neighbours.leaders_throttle.set_rate(rate("leader.replication.throttled.rate"));
+        neighbours.followers_throttle.set_rate(rate("follower.replication.throttled.rate"));
     }
 }

@@ -223,6 +223,11 @@ async fn try_read(
         Reader::Consumer { .. } if want.committed_only => ends.last_stable,
         Reader::Consumer { .. } => ends.high_watermark,
     };
+    if let Reader::Replica { replica, .. } = want.reader
+        && partition.is_feeding_limited(replica.node)
+    {
+        return Ok(Reading::Read { ends, slice: None, aborted: None });
+    }
     let no_aborted = want.committed_only.then(Vec::new);
     let is_spent = budget.bytes_left == 0 && !budget.is_untouched;
     if from >= upper || is_spent {
@@ -235,6 +240,9 @@ async fn try_read(
     if let Some(slice) = &slice {
         budget.bytes_left = budget.bytes_left.saturating_sub(bytes_of(slice));
         budget.is_untouched = false;
+        if matches!(want.reader, Reader::Replica { .. }) {
+            partition.has_fed(bytes_of(slice));
+        }
     }
     Ok(Reading::Read { ends, slice, aborted })
 }

@@ -10,6 +10,7 @@ mod part;
 mod pool;
 mod registry;
 mod rules;
+mod throttle;
 mod topic;
 mod waiters;
 
@@ -22,6 +23,7 @@ pub(crate) use part::FetchingReplica;
 pub(crate) use pool::BlockingPool;
 pub(crate) use registry::Partitions;
 pub(crate) use rules::TopicRules;
+pub(crate) use throttle::{Throttle, Throttled};
 pub(crate) use topic::{Topic, TopicFacts};
 pub(crate) use waiters::Waiter;
 

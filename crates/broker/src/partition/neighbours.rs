@@ -1,6 +1,6 @@
 //! What the replicas of this broker know of the others, and what they ask of the controller.
 
-use super::{Partition, now as wall_clock};
+use super::{Partition, Throttle, now as wall_clock};
 use arc_swap::ArcSwap;
 use metadata::image::Image;
 use replica::{Cluster, IsrProposal};
@@ -23,6 +23,10 @@ pub(crate) struct ReplicaTerms {
 pub(crate) struct Neighbours {
     pub node: NodeId,
     pub terms: ReplicaTerms,
+    /// `leader.replication.throttled.rate`.
+    pub leaders_throttle: Throttle,
+    /// `follower.replication.throttled.rate`.
+    pub followers_throttle: Throttle,
     image: ArcSwap<Image>,
     origin: Instant,
     wall_at_origin: TimestampMs,
@@ -60,6 +64,8 @@ impl Neighbours {
         Self {
             node,
             terms,
+            leaders_throttle: Throttle::default(),
+            followers_throttle: Throttle::default(),
             image: ArcSwap::default(),
             origin: Instant::now(),
             wall_at_origin: wall_clock(),

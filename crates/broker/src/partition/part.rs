@@ -8,7 +8,7 @@
 //! ```
 
 use super::neighbours::Proposed;
-use super::{LogGuard, Partition, PartitionLog, now as wall_clock};
+use super::{LogGuard, Move, Neighbours, Partition, PartitionLog, now as wall_clock};
 use log::LogError;
 use metadata::image::PartitionState;
 use replica::{
@@ -118,6 +118,54 @@ impl Partition {
         };
         let candidates: Vec<_> = machine.isr().iter().filter_map(candidate).collect();
         replica::closest(rack, offset, &candidates).filter(|node| *node != me)
+    }
+
+    /// Whether a replica that this one feeds has to wait: it is limited and catches up only.
+    pub(crate) fn is_feeding_limited(&self, replica: NodeId) -> bool {
+        let Neighbours { node, leaders_throttle, .. } = &*self.neighbours;
+        self.topic.rules.load().leaders_throttled.contains(self.index, *node)
+            && leaders_throttle.is_exceeded(self.neighbours.now())
+            && !self.is_in_sync(replica)
+    }
+
+    /// Whether this replica has to wait before it fetches more.
+    pub(crate) fn is_fetching_limited(&self) -> bool {
+        let Neighbours { node, followers_throttle, .. } = &*self.neighbours;
+        self.topic.rules.load().followers_throttled.contains(self.index, *node)
+            && followers_throttle.is_exceeded(self.neighbours.now())
+            && !self.is_in_sync(*node)
+    }
+
+    /// Takes note of bytes on their way to a follower.
+    pub(crate) fn has_fed(&self, bytes: usize) {
+        let Neighbours { node, leaders_throttle, .. } = &*self.neighbours;
+        if self.topic.rules.load().leaders_throttled.contains(self.index, *node) {
+            leaders_throttle.take(bytes, self.neighbours.now());
+        }
+    }
+
+    /// Takes note of bytes that came from the leader.
+    pub(crate) fn has_fetched(&self, bytes: usize) {
+        let Neighbours { node, followers_throttle, .. } = &*self.neighbours;
+        if self.topic.rules.load().followers_throttled.contains(self.index, *node) {
+            followers_throttle.take(bytes, self.neighbours.now());
+        }
+    }
+
+    fn is_in_sync(&self, node: NodeId) -> bool {
+        self.replica().state.isr.contains(&node)
+    }
+
+    /// Before this, every active replica has deleted its records.
+    pub(crate) fn low_watermark(&self) -> Option<Offset> {
+        let log = self.log_if_open()?;
+        match &log.replica.part {
+            Part::Leading(leading) => {
+                Some(leading.machine.low_watermark(&self.neighbours.brokers()))
+            }
+            Part::Alone(_) => Some(log.start_offset()),
+            Part::Following(_) | Part::Idle => None,
+        }
     }
 
     /// What to ask the leader for; `None` where this is no follower, or one that has to wait.
@@ -255,9 +303,11 @@ impl LogGuard<'_> {
     ) -> Result<super::EndsSeen, ErrorCode> {
         let neighbours = &self.partition.neighbours;
         let (now, brokers) = (neighbours.now(), neighbours.brokers());
+        let mut has_deleted = false;
         match &mut self.replica.part {
             Part::Leading(leading) => {
                 let Leading { machine, effects } = &mut **leading;
+                has_deleted = machine.log_start_of(by.node) != Some(log_start);
                 let (by, position) = ((by.node, by.broker_epoch), (offset, log_start));
                 let noted = machine.fetched(now, &brokers, by, position, effects);
                 noted.map_err(|_| ErrorCode::NotLeaderOrFollower)?;
@@ -266,7 +316,13 @@ impl LogGuard<'_> {
             Part::Following(_) | Part::Idle => return Err(ErrorCode::NotLeaderOrFollower),
         }
         self.perform();
-        Ok(self.show_and_wake())
+        let partition = self.partition;
+        let ends = self.show_and_wake();
+        if has_deleted {
+            // DeleteRecords may wait for it
+            partition.moves.of(Move::Committed).wake();
+        }
+        Ok(ends)
     }
 
     /// Whether it is known which of the records before this leader's term are committed (KIP-207).

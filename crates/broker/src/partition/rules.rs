@@ -1,5 +1,6 @@
 //! What a topic's configs make of its records and logs.
 
+use super::Throttled;
 use log::{Compaction, LogConfig};
 use metadata::config::{TimestampType, TopicCompression, TopicConfig};
 use record::{Codec, Compression, INFLATED_BYTES_MAX, Rules};
@@ -17,6 +18,10 @@ pub(crate) struct TopicRules {
     pub compaction: Option<Compaction>,
     /// Whether `cleanup.policy` lists `delete`, so that records may be deleted on request.
     pub is_deletable: bool,
+    /// `leader.replication.throttled.replicas`.
+    pub leaders_throttled: Throttled,
+    /// `follower.replication.throttled.replicas`.
+    pub followers_throttled: Throttled,
 }
 
 impl Default for TopicRules {
@@ -29,6 +34,8 @@ impl Default for TopicRules {
             in_sync_min: 1,
             compaction: None,
             is_deletable: true,
+            leaders_throttled: Throttled::Nobody,
+            followers_throttled: Throttled::Nobody,
         }
     }
 }
@@ -36,13 +43,16 @@ impl Default for TopicRules {
 impl TopicRules {
     /// `producer_id_expiration_ms` is the broker's, for all topics.
     pub(crate) fn new(config: &TopicConfig, producer_id_expiration_ms: i64) -> Self {
+        let replication = &config.replication;
         Self {
             records: record_rules(config),
             log: log_config(config, producer_id_expiration_ms),
             flush_messages: config.segment.flush_messages,
-            in_sync_min: usize::try_from(config.replication.min_insync_replicas).unwrap_or(1),
+            in_sync_min: usize::try_from(replication.min_insync_replicas).unwrap_or(1),
             compaction: config.cleanup.compact.then(|| compaction(config)),
             is_deletable: config.cleanup.delete,
+            leaders_throttled: Throttled::parse(&replication.leader_throttled_replicas),
+            followers_throttled: Throttled::parse(&replication.follower_throttled_replicas),
         }
     }
 }

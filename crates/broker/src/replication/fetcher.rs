@@ -34,6 +34,9 @@ const GRACE: Duration = Duration::from_millis(5);
 /// `replica.fetch.backoff.ms`.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 
+/// A partition that is limited looks again whether it may fetch.
+const LIMIT_PAUSE_MS: i64 = 100;
+
 pub(super) struct Fetcher {
     leader: NodeId,
     node: Arc<Node>,
@@ -191,7 +194,9 @@ impl Fetcher {
         forgotten: &mut Vec<ForgottenTopic<'static>>,
     ) {
         let Some(followed) = self.followed.get_mut(&key) else { return };
+        let is_limited = followed.partition.is_fetching_limited();
         let plan = followed.partition.plan_fetch().filter(|plan| plan.leader == self.leader);
+        let plan = plan.filter(|_| !is_limited);
         let before = std::mem::replace(&mut followed.asked, plan);
         match plan {
             Some(fetch) if before == Some(fetch) => {}
@@ -200,7 +205,9 @@ impl Fetcher {
                 if before.is_some() {
                     forget(forgotten, &followed.partition);
                 }
-                let deadline = followed.partition.fetch_deadline();
+                let limited = is_limited.then(|| self.node.partitions.neighbours().now());
+                let limited = limited.map(|now| TimestampMs(now.0 + LIMIT_PAUSE_MS));
+                let deadline = followed.partition.fetch_deadline().or(limited);
                 self.waiting.extend(deadline.map(|at| (at, key)));
             }
         }
@@ -271,6 +278,7 @@ impl Fetcher {
             tracing::debug!(?partition, code = code.name(), leader = %self.leader, "refused");
         }
         self.ready.insert(key);
+        followed.partition.has_fetched(records.len());
         followed.partition.follow(FollowerInput::Fetched { fetch, answer }, records)
     }
 

@@ -7,7 +7,6 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("9223372036854775807")
         .at_least(0)
         .cluster_wide()
-        .unsupported()
         .doc(
             "Bytes per second at which this broker's followers of throttled replicas may fetch \
              together.",
@@ -16,7 +15,6 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("9223372036854775807")
         .at_least(0)
         .cluster_wide()
-        .unsupported()
         .doc(
             "Bytes per second at which this broker's leaders may serve throttled replicas \
              together.",

@@ -17,44 +17,37 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .at_least(1)
         .high()
         .cluster_wide()
-        .unsupported()
         .doc("Number of connections that followers open to each leader's broker."),
     int("replica.fetch.backoff.ms")
         .or("1000")
         .at_least(0)
-        .unsupported()
         .doc("Time in milliseconds that a follower rests after an error."),
     int("replica.fetch.max.bytes")
         .or("1048576")
         .at_least(0)
-        .unsupported()
         .doc("Bytes that a follower asks for from one partition; one batch always fits."),
     int("replica.fetch.min.bytes")
         .or("1")
         .high()
-        .unsupported()
         .doc("Bytes that a leader gathers before it answers a follower."),
     int("replica.fetch.response.max.bytes")
         .or("10485760")
         .at_least(0)
-        .unsupported()
         .doc("Bytes that a follower asks for in one response; one batch always fits."),
     int("replica.fetch.wait.max.ms")
         .or("500")
         .high()
-        .unsupported()
         .doc("Longest time in milliseconds that a leader holds a follower's fetch back."),
     long("replica.high.watermark.checkpoint.interval.ms")
         .or("5000")
         .high()
         .doc("Time in milliseconds between two writes of the high watermarks to disk."),
-    long("replica.lag.time.max.ms").or("30000").high().unsupported().doc(
+    long("replica.lag.time.max.ms").or("30000").high().doc(
         "Time in milliseconds that a follower may lag behind before it leaves the in-sync \
          replicas.",
     ),
     string("replica.selector.class")
         .or_null()
-        .unsupported()
         .doc("Class that picks the replica that a consumer reads from."),
     int("replica.socket.receive.buffer.bytes").or("65536").high().unsupported().doc(
         "Bytes of the receive buffers of followers' sockets; -1 leaves it to the operating \
@@ -63,6 +56,5 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
     int("replica.socket.timeout.ms")
         .or("30000")
         .high()
-        .unsupported()
         .doc("Time in milliseconds that a follower's connection may be silent."),
 ];

@@ -4,22 +4,14 @@ use crate::config::allowed::Allowed;
 use crate::config::key::{ConfigKey, boolean, int, list, long, same};
 
 pub(in crate::config) const KEYS: &[ConfigKey] = &[
-    list("follower.replication.throttled.replicas")
-        .or("")
-        .allow(Allowed::ThrottledReplicas)
-        .unsupported()
-        .doc(
-            "Replicas whose catching up is throttled, as `partition:broker` pairs, or `*` for \
+    list("follower.replication.throttled.replicas").or("").allow(Allowed::ThrottledReplicas).doc(
+        "Replicas whose catching up is throttled, as `partition:broker` pairs, or `*` for \
              all.",
-        ),
-    list("leader.replication.throttled.replicas")
-        .or("")
-        .allow(Allowed::ThrottledReplicas)
-        .unsupported()
-        .doc(
-            "Replicas that leaders serve under a throttle, as `partition:broker` pairs, or `*` \
+    ),
+    list("leader.replication.throttled.replicas").or("").allow(Allowed::ThrottledReplicas).doc(
+        "Replicas that leaders serve under a throttle, as `partition:broker` pairs, or `*` \
              for all.",
-        ),
+    ),
     long("local.retention.bytes")
         .or("-2")
         .at_least(-2)
