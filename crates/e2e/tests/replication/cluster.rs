@@ -4,8 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use client::admin::NewTopic;
-use client::{Admin, ClientConfig, Producer, ProducerConfig, ProducerRecord, Properties};
+use client::{
+    Admin, ClientConfig, Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord,
+    Properties,
+};
+use e2e::raw::{
+    Connection, FETCH_VERSION, PRODUCE_VERSION, batch, fetch_request, produce_request, records,
+};
 use e2e::{Node, Product, wait};
+use types::ErrorCode;
+use wire::{FetchRequest, ProduceRequest};
 
 /// Brokers are told apart by their node ids, which begin here; the controller is 1.
 const FIRST_BROKER: i32 = 2;
@@ -23,10 +31,11 @@ impl Cluster {
     /// A cluster of `products`, one broker each. `None` where Java is missing and needed.
     pub fn start(controller: Product, products: &[Product], more: &str) -> Option<Self> {
         let controller = Node::controller(controller, 1, SHORT)?;
-        let more = format!("{SHORT}{more}");
-        let broker =
-            |(id, product): (i32, &Product)| Node::broker(*product, id, controller.port(), &more);
-        let brokers: Option<Vec<_>> = (FIRST_BROKER..).zip(products).map(broker).collect();
+        let broker = |(index, product): (usize, &Product)| {
+            let more = format!("{SHORT}broker.rack={}\n{more}", rack(index));
+            Node::broker(*product, Self::id(index), controller.port(), &more)
+        };
+        let brokers: Option<Vec<_>> = products.iter().enumerate().map(broker).collect();
         Some(Self { brokers: brokers?, _controller: controller })
     }
 
@@ -57,6 +66,17 @@ impl Cluster {
         Producer::new(config)
     }
 
+    pub fn consumer(&self, group: &str) -> Consumer {
+        let properties = self.properties(&[
+            ("group.id", group),
+            ("auto.offset.reset", "earliest"),
+            ("enable.auto.commit", "false"),
+        ]);
+        let (config, unknown) = ConsumerConfig::from_properties(&properties).expect("valid");
+        assert!(unknown.is_empty(), "{unknown:?}");
+        Consumer::new(config)
+    }
+
     /// Makes a topic of one partition whose replicas are on all brokers, the first one leading.
     pub async fn create(&self, topic: &str, configs: &[(&str, &str)]) {
         let replicas = (0..self.brokers.len()).map(Self::id).collect();
@@ -67,15 +87,11 @@ impl Cluster {
             ..NewTopic::default()
         };
         let admin = self.admin();
-        let deadline = tokio::time::Instant::now() + wait::PATIENCE;
-        loop {
+        eventually("the topic is created", async || {
             let created = admin.create_topics(std::slice::from_ref(&new), false).await;
-            match created.map(|mut results| results.remove(topic)) {
-                Ok(Some(Ok(_))) => return,
-                other => assert!(tokio::time::Instant::now() < deadline, "{other:?}"),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            created.ok()?.remove(topic)?.ok()
+        })
+        .await;
     }
 
     /// The leader of a topic's partition 0, by its place among the brokers, and who is in sync.
@@ -90,17 +106,11 @@ impl Cluster {
 
     /// Waits until so many replicas are in sync; tells who leads.
     pub async fn await_in_sync(&self, topic: &str, count: usize) -> usize {
-        let deadline = tokio::time::Instant::now() + wait::PATIENCE;
-        loop {
-            let state = self.state(topic).await;
-            if let Some((leader, isr)) = &state
-                && isr.len() == count
-            {
-                return *leader;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "{state:?} and not {count} in sync");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let what = format!("{count} replicas of {topic} are in sync");
+        let state = eventually(&what, async || {
+            self.state(topic).await.filter(|(_, isr)| isr.len() == count)
+        });
+        state.await.0
     }
 
     /// The bytes of a replica's only segment.
@@ -141,20 +151,83 @@ pub async fn produce_numbers(
     }
 }
 
-/// The numbers in batches of a log or of an answer to a fetch.
+/// The numbers in batches of a log.
 pub fn values(bytes: &[u8]) -> Vec<usize> {
-    let mut values = Vec::new();
+    texts(bytes).into_iter().map(|text| text.parse().expect("a number")).collect()
+}
+
+fn texts(bytes: &[u8]) -> Vec<String> {
+    let mut texts = Vec::new();
     for batch in record::batches(bytes) {
         let batch = batch.expect("a batch");
         record::with_scratch(|scratch| {
             for record in batch.records(scratch).expect("records") {
                 let value = record.expect("a record").value.expect("a value").to_vec();
-                let text = String::from_utf8(value).expect("digits");
-                values.push(text.parse().expect("a number"));
+                texts.push(String::from_utf8(value).expect("text"));
             }
         });
     }
-    values
+    texts
+}
+
+/// Reads so many records, which come in the end.
+pub async fn consume(consumer: &mut Consumer, count: usize) -> usize {
+    let mut consumed = 0;
+    while consumed < count {
+        let records = consumer.poll(Duration::from_secs(60)).await.expect("records");
+        consumed += records.len();
+    }
+    consumed
+}
+
+/// Sends one record; the answer to it.
+pub fn raw_produce(port: u16, topic: &str, value: &str, acks: i16) -> ErrorCode {
+    let batch = batch([value]);
+    let request = ProduceRequest { acks, ..produce_request(topic, 0, &batch) };
+    let mut connection = Connection::open(port).expect("connect");
+    connection.send(&request, PRODUCE_VERSION).expect("send");
+    let code = connection.receive::<ProduceRequest<'_>, _>(PRODUCE_VERSION, |response| {
+        response.responses[0].partition_responses[0].error_code
+    });
+    ErrorCode::from_wire(code.expect("an answer"))
+}
+
+/// What a broker gives a consumer from `offset` on.
+pub fn raw_fetch(port: u16, topic: &str, offset: i64) -> (i16, Vec<String>) {
+    let mut connection = Connection::open(port).expect("connect");
+    connection.send(&fetch_request(topic, 0, offset), FETCH_VERSION).expect("send");
+    let (code, bytes) = connection
+        .receive::<FetchRequest<'_>, _>(FETCH_VERSION, records)
+        .expect("an answer to a fetch");
+    (code, texts(&bytes))
+}
+
+/// Where a broker sends a consumer of this rack.
+pub fn preferred_replica(port: u16, topic: &str, rack: &str) -> i32 {
+    let request = FetchRequest { rack_id: rack.into(), ..fetch_request(topic, 0, 0) };
+    let mut connection = Connection::open(port).expect("connect");
+    connection.send(&request, FETCH_VERSION).expect("send");
+    let preferred = connection.receive::<FetchRequest<'_>, _>(FETCH_VERSION, |response| {
+        response.responses[0].partitions[0].preferred_read_replica
+    });
+    preferred.expect("an answer to a fetch")
+}
+
+/// The rack of a broker, by its place.
+pub fn rack(index: usize) -> String {
+    format!("rack-{index}")
+}
+
+/// The first `Some` of `attempt`, which may wait in between.
+pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + wait::PATIENCE;
+    loop {
+        if let Some(value) = attempt().await {
+            return value;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 pub fn on_runtime(test: impl Future<Output = ()>) {
