@@ -52,7 +52,7 @@ impl Throttle {
 
     fn change(&self, rate: i64, now: TimestampMs, taken: i64) -> i64 {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let elapsed_ms = now.0.saturating_sub(budget.at.0).clamp(0, 1000);
+        let elapsed_ms = now.0.saturating_sub(budget.at.0).max(0);
         let earned = i128::from(rate) * i128::from(elapsed_ms) / 1000;
         let earned = i64::try_from(earned).unwrap_or(i64::MAX);
         budget.bytes = budget.bytes.saturating_add(earned).min(rate).saturating_sub(taken);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_overdrawn_is_waited_for_and_no_more_than_a_second_is_saved() {
         let throttle = Throttle::default();
-        let at = |ms| TimestampMs(1_000_000 + ms);
+        let at = |ms: i64| TimestampMs(1_000_000 + ms);
         throttle.take(1 << 30, at(0));
         assert!(!throttle.is_exceeded(at(0)), "there is no limit");
         throttle.set_rate(Some(1000));
