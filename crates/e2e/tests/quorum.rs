@@ -7,7 +7,7 @@ use std::process::Command;
 use client::admin::NewTopic;
 use e2e::cluster::{Cluster, Plan, Quorum, Role};
 use e2e::java::{Release, class};
-use e2e::process::succeed;
+use e2e::process::{output, succeed};
 use e2e::{Product, wait};
 
 /// One broker, and quorums that make snapshots early.
@@ -188,4 +188,55 @@ fn two_controllers_of_klamm_and_one_of_apache_kafka_are_a_quorum() {
 #[test]
 fn one_controller_of_klamm_and_two_of_apache_kafka_are_a_quorum() {
     mixed([Product::Klamm, Product::Kafka, Product::Kafka], Product::Klamm);
+}
+
+#[test]
+fn voters_are_removed_and_added_with_javas_tool() {
+    let plan = plan([Product::Klamm; 3], Product::Klamm, Quorum::Dynamic, "");
+    let mut cluster = Cluster::start(&plan).expect("nothing but Klamm is needed");
+    create(&cluster, "first");
+    let bootstrap = cluster.node(BROKER).address();
+    let removed = leader(&cluster);
+    let directory = directory_of(&cluster, removed);
+    let words = [
+        "remove-controller",
+        "--controller-id",
+        &removed.to_string(),
+        "--controller-directory-id",
+        &directory,
+    ];
+    let Some(mut remove) = quorum_tool("--bootstrap-server", &bootstrap, &words) else { return };
+    succeed(&mut remove, b"");
+    cluster.await_state("another leads", || cluster.controller().is_some_and(|id| id != removed));
+    create(&cluster, "by-two");
+    let told = described(&bootstrap, "--replication");
+    let row = told.lines().find(|line| line.starts_with(&removed.to_string()));
+    assert!(row.is_some_and(|row| row.contains("Observer")), "{told}");
+    let properties = cluster.node(removed).properties();
+    let config = properties.to_string_lossy();
+    let command = || class(Release::Tools, "org.apache.kafka.tools.MetadataQuorumCommand");
+    let mut add = command().expect("Java is there");
+    add.args(["--bootstrap-server", &bootstrap, "--command-config", &config, "add-controller"]);
+    let added = output(&mut add, b"");
+    assert!(added.status.success(), "{added:?}\n{}", cluster.story());
+    let told = described(&bootstrap, "--replication");
+    let row = told.lines().find(|line| line.starts_with(&removed.to_string()));
+    assert!(row.is_some_and(|row| row.contains("Follower")), "{told}");
+    let killed = leader(&cluster);
+    cluster.node_mut(killed).kill();
+    create(&cluster, "by-the-two-others");
+}
+
+fn described(bootstrap: &str, how: &str) -> String {
+    let tool = quorum_tool("--bootstrap-server", bootstrap, &["describe", how]);
+    succeed(&mut tool.expect("Java is there"), b"")
+}
+
+/// The id that a controller's directory was formatted with.
+fn directory_of(cluster: &Cluster, id: u8) -> String {
+    let folder = cluster.node(id).metadata();
+    let path = folder.parent().expect("a log directory").join("meta.properties");
+    let text = std::fs::read_to_string(path).expect("it was formatted");
+    let line = text.lines().find_map(|line| line.strip_prefix("directory.id="));
+    line.expect("a directory has an id").to_owned()
 }

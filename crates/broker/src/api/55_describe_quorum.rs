@@ -1,9 +1,8 @@
 //! DescribeQuorum: who leads the metadata log, and how far its voters and observers are.
 
 use super::fetch_metadata_log::METADATA_TOPIC;
-use super::quorum::{leader_id, serve};
+use super::quorum::{is_served_here, leader_id, serve};
 use crate::dispatch::RequestContext;
-use crate::net::ListenerKind;
 use raft::message::DescribeQuorumAnswer;
 use raft::{Answer, Endpoint, Request, Voter, message};
 use std::borrow::Cow;
@@ -25,15 +24,15 @@ pub(crate) async fn answer(
     if asked.collect::<Vec<_>>() != [(METADATA_TOPIC, 0)] {
         return unknown(&request);
     }
-    let controller = &context.node.controller;
-    let is_here = context.connection.kind == ListenerKind::Controller;
-    let answered = if is_here || controller.active().is_some() {
+    let answered = if is_served_here(context) {
         match serve(context, Request::DescribeQuorum).await.map(|served| served.answer) {
             Ok(Answer::DescribeQuorum(answer)) => Some(response(&answer)),
             Ok(_) | Err(_) => None,
         }
     } else {
-        controller.describe_quorum(request.into_owned()).await.ok()
+        let controller = &context.node.controller;
+        let request = request.into_owned();
+        controller.pass_on(request, |response| response.into_owned()).await.ok()
     };
     let mut response = answered.unwrap_or_else(|| DescribeQuorumResponse {
         error_code: ErrorCode::NotController.code(),

@@ -1,6 +1,6 @@
 //! AddRaftVoter: a controller becomes a voter of the quorum (KIP-853, KIP-1186).
 
-use super::quorum::{check_cluster, endpoints, serve};
+use super::quorum::{check_cluster, endpoints, is_served_here, serve};
 use crate::dispatch::RequestContext;
 use raft::{Answer, ReplicaKey, Request, message};
 use std::borrow::Cow;
@@ -15,6 +15,11 @@ pub(crate) async fn answer(
     context: &RequestContext<'_>,
     request: AddRaftVoterRequest<'_>,
 ) -> AddRaftVoterResponse<'static> {
+    if !is_served_here(context) {
+        let (controller, request) = (&context.node.controller, request.into_owned());
+        let passed_on = controller.pass_on(request, |response| response.into_owned()).await;
+        return passed_on.unwrap_or_else(|_| refused(ErrorCode::NotController, None));
+    }
     let add = match read(context, &request) {
         Ok(add) => add,
         Err(code) => return refused(code, None),

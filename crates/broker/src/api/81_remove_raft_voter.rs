@@ -1,6 +1,6 @@
 //! RemoveRaftVoter: a controller votes no longer (KIP-853).
 
-use super::quorum::{check_cluster, serve};
+use super::quorum::{check_cluster, is_served_here, serve};
 use crate::dispatch::RequestContext;
 use raft::{Answer, ReplicaKey, Request};
 use std::borrow::Cow;
@@ -12,6 +12,11 @@ pub(crate) async fn answer(
     context: &RequestContext<'_>,
     request: RemoveRaftVoterRequest<'_>,
 ) -> RemoveRaftVoterResponse<'static> {
+    if !is_served_here(context) {
+        let (controller, request) = (&context.node.controller, request.into_owned());
+        let passed_on = controller.pass_on(request, |response| response.into_owned()).await;
+        return passed_on.unwrap_or_else(|_| refused(ErrorCode::NotController, None));
+    }
     if let Err(code) = check_cluster(context, request.cluster_id.as_deref()) {
         return refused(code, None);
     }

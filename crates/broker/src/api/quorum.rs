@@ -3,6 +3,7 @@
 use super::fetch_metadata_log::METADATA_TOPIC;
 use crate::controller::Served;
 use crate::dispatch::RequestContext;
+use crate::net::ListenerKind;
 use raft::message::LeaderInfo;
 use raft::{Endpoint, Endpoints};
 use types::{ErrorCode, NodeId};
@@ -35,6 +36,13 @@ pub(super) fn check_cluster(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether this node's part of the quorum answers: on a broker's listener, only while it leads. Else
+/// the request is passed on.
+pub(super) fn is_served_here(context: &RequestContext<'_>) -> bool {
+    context.connection.kind == ListenerKind::Controller
+        || context.node.controller.active().is_some()
 }
 
 /// Has the quorum answer.

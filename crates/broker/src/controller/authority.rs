@@ -9,11 +9,9 @@ use metadata::config::ServerConfig;
 use metadata::image::Image;
 use tokio::time::Instant;
 use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId};
-use wire::describe_quorum_request::DescribeQuorumRequest;
-use wire::describe_quorum_response::DescribeQuorumResponse;
 
 use super::registrar::Registrar;
-use super::remote::{Forwarded, Patience, RemoteController, Stage};
+use super::remote::{Forwarded, Patience, RemoteController, ResponseOf, Stage};
 use super::{
     Beside, Controller, ControllerError, ControllerSettings, ImageListener, Membership, Unavailable,
 };
@@ -155,16 +153,21 @@ impl Authority {
         reply.unwrap_or(Err(Unavailable))
     }
 
-    /// Has the active controller describe its quorum, where that is another node.
+    /// Passes a request on to the active controller, where that is another node; `read` takes from
+    /// the response what is wanted.
     ///
     /// # Errors
     /// Where it does not answer.
-    pub(crate) async fn describe_quorum(
+    pub(crate) async fn pass_on<Q, R>(
         &self,
-        request: DescribeQuorumRequest<'static>,
-    ) -> Result<DescribeQuorumResponse<'static>, Unavailable> {
+        request: Q,
+        read: impl FnOnce(ResponseOf<'_, Q>) -> R,
+    ) -> Result<R, Unavailable>
+    where
+        Q: wire::Request<'static> + Send + 'static,
+    {
         let remote = self.remote.as_ref().ok_or(Unavailable)?;
-        remote.describe_quorum(request).await.map_err(|_| Unavailable)
+        remote.pass_on(request, read).await.map_err(|_| Unavailable)
     }
 
     /// The connection on which a broker beats has closed.

@@ -16,8 +16,6 @@ use wire::alter_partition_request::AlterPartitionRequest;
 use wire::create_partitions_request::CreatePartitionsRequest;
 use wire::create_topics_request::CreateTopicsRequest;
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
-use wire::describe_quorum_request::DescribeQuorumRequest;
-use wire::describe_quorum_response::DescribeQuorumResponse;
 use wire::elect_leaders_request::ElectLeadersRequest;
 use wire::envelope_request::EnvelopeRequest;
 use wire::incremental_alter_configs_request::IncrementalAlterConfigsRequest;
@@ -38,7 +36,7 @@ const PRINCIPAL_VERSION: i16 = 0;
 const LENGTH_BYTES: usize = 4;
 
 /// The answer to a request of type `Q` that is called `'r`.
-type ResponseOf<'r, Q> = <Q as Request<'static>>::Response<'r>;
+pub(crate) type ResponseOf<'r, Q> = <Q as Request<'static>>::Response<'r>;
 
 /// What a command comes to.
 pub(crate) type Answer<'c, R> = Pin<Box<dyn Future<Output = Result<R, PeerError>> + Send + 'c>>;
@@ -77,16 +75,20 @@ impl RemoteController {
         })
     }
 
-    /// Has the controller describe its quorum.
+    /// Passes a request on as it is; `read` takes from the response what is wanted.
     ///
     /// # Errors
-    /// Where it does not answer.
-    pub(crate) async fn describe_quorum(
+    /// Where the controller does not answer.
+    pub(crate) async fn pass_on<Q, R>(
         &self,
-        request: DescribeQuorumRequest<'static>,
-    ) -> Result<DescribeQuorumResponse<'static>, PeerError> {
+        request: Q,
+        read: impl FnOnce(ResponseOf<'_, Q>) -> R,
+    ) -> Result<R, PeerError>
+    where
+        Q: Request<'static> + Send + 'static,
+    {
         let inner = self.forward(enveloped(request, None)).await?;
-        Ok(inner.read::<DescribeQuorumRequest<'static>>()?.into_owned())
+        Ok(read(inner.read::<Q>()?))
     }
 
     /// Sends an envelope, and takes out the answer that came in one.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use metadata::config::ServerConfig;
 use tokio::sync::watch;
 
-pub(crate) use forward::Forwarded;
+pub(crate) use forward::{Forwarded, ResponseOf};
 
 use super::Beside;
 use super::membership::Membership;
