@@ -12,6 +12,8 @@ mod outgoing;
 mod perform;
 mod records;
 mod stored;
+#[cfg(test)]
+mod tests;
 
 use log::Disk;
 use raft::{
