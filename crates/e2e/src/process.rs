@@ -5,11 +5,15 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 pub use crate::ports::free_port;
 use crate::wait;
+
+/// How long a server may take to listen: several JVMs may start at once on two cores.
+const START_PATIENCE: Duration = Duration::from_secs(180);
 
 /// A server that runs beside the test, its output in a file.
 #[derive(Debug)]
@@ -36,12 +40,14 @@ impl Server {
     /// # Panics
     /// If the process ends first; with its log.
     pub fn await_listener(&mut self, address: SocketAddr) {
-        wait::until("the port opens", || {
+        let opened = wait::within(START_PATIENCE, || {
             if let Some(status) = self.ended() {
                 panic!("it ended with {status} before its port opened:\n{}", self.log());
             }
             TcpStream::connect(address).ok()
         });
+        let patience = START_PATIENCE;
+        assert!(opened.is_some(), "{address} does not open in {patience:?}:\n{}", self.log());
     }
 
     /// How it ended, if it did.
