@@ -111,7 +111,7 @@ impl Node {
     pub fn repair(&mut self, env: &mut Env) -> Checked {
         let directories = self.stable().directories.len();
         for at in 0..directories {
-            if self.stable().directories[at].is_dead {
+            if self.stable().directories[at].is_lost {
                 self.stable().directories[at] = crate::node::fresh_directory(env);
             }
         }

@@ -105,6 +105,9 @@ impl Node {
 fn open(env: &mut Env, place: Place, life: u32, mut stable: Stable) -> (Process, Effects) {
     let now = env.timestamp();
     let roles = env.shape.nodes[place];
+    for directory in &mut stable.directories {
+        directory.is_dead = directory.is_lost;
+    }
     let mut log = MetadataLog::open(&stable.metadata, stable.metadata_start, now);
     let latest = stable.snapshots.last().copied();
     if let Some(id) = latest.filter(|id| id.offset > log.end() || log.start() > id.offset) {
@@ -159,6 +162,7 @@ pub fn fresh_directory(env: &mut Env) -> Directory {
         id: Uuid::from_random((u128::from(env.number()) << 64 | 1 << 71).to_be_bytes()),
         disk: MemDisk::new(),
         is_dead: false,
+        is_lost: false,
         high_watermarks: BTreeMap::new(),
         is_clean: true,
     }

@@ -34,7 +34,10 @@ pub struct Stable {
 pub struct Directory {
     pub id: Uuid,
     pub disk: MemDisk,
+    /// Offline: a broker that starts tries it again.
     pub is_dead: bool,
+    /// Its disk has died, with all that was in it.
+    pub is_lost: bool,
     /// The file `replication-offset-checkpoint`.
     pub high_watermarks: BTreeMap<Key, Offset>,
     /// Whether it was left in order.

@@ -16,7 +16,7 @@ pub const OPERATION: Operation = Operation {
         }
         let directories = &mut world.nodes[place].stable().directories;
         let at = which % directories.len();
-        if directories[at].is_dead {
+        if directories[at].is_lost {
             return Ok(());
         }
         directories[at].disk.fail_from(0, Outage::Crash);
@@ -28,7 +28,7 @@ pub const OPERATION: Operation = Operation {
                 Ok(())
             })
         })?;
-        world.nodes[place].stable().directories[at].is_dead = true;
+        world.nodes[place].stable().directories[at].is_lost = true;
         Ok(())
     },
 };
