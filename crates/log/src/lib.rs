@@ -21,8 +21,8 @@ pub use clean::{Cleaned, Cleaning, Mapped, OffsetMap};
 pub use config::LogConfig;
 pub use directory::{Folder, LogDir, MetaProperties, Relocated, VolumeSynced};
 pub use disk::{
-    Access, Disk, DiskFile, Entry, MemDisk, MemFile, Outage, RealDisk, RealFile, Space, Stat,
-    Survival, WatchedDisk, Witness, without_waiting,
+    Access, Disk, DiskFile, Entry, HeldLock, MemDisk, MemFile, Outage, RealDisk, RealFile, Space,
+    Stat, Survival, WatchedDisk, Witness, without_waiting,
 };
 pub use epochs::{EpochEnd, EpochStart};
 pub use error::{LogError, StorageError};

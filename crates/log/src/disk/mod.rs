@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use types::TimestampMs;
 
 pub use mem::{MemDisk, MemFile, Outage, Survival};
-pub use real::{RealDisk, RealFile, without_waiting};
+pub use real::{HeldLock, RealDisk, RealFile, without_waiting};
 pub use watched::{WatchedDisk, Witness};
 
 /// A file system as a log uses it. Everything is synchronous; a path is absolute or relative as the

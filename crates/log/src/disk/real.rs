@@ -52,9 +52,20 @@ impl AsFd for RealFile {
     }
 }
 
+/// A lock on a file, until it is dropped.
+#[derive(Debug)]
+pub struct HeldLock(File);
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        // closing the file would not do: a process that is just being forked holds it too
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 impl Disk for RealDisk {
     type File = RealFile;
-    type Lock = File;
+    type Lock = HeldLock;
 
     fn open(&self, path: &Path, access: Access) -> io::Result<RealFile> {
         let mut options = OpenOptions::new();
@@ -107,18 +118,18 @@ impl Disk for RealDisk {
         File::open(folder)?.sync_all()
     }
 
-    fn sync_volume(&self, lock: &File) -> io::Result<()> {
+    fn sync_volume(&self, lock: &HeldLock) -> io::Result<()> {
         // errors of writing back since this file was opened, or since the last call, show here
-        Ok(rustix::fs::syncfs(lock)?)
+        Ok(rustix::fs::syncfs(&lock.0)?)
     }
 
-    fn lock(&self, path: &Path) -> io::Result<File> {
+    fn lock(&self, path: &Path) -> io::Result<HeldLock> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         // the JVM takes the record lock and sees no other; it does not exclude a second owner in
         // this process
         fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(file)
+        Ok(HeldLock(file))
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {
@@ -247,6 +258,7 @@ mod tests {
         let path = folder.path().join(".lock");
         let held = RealDisk.lock(&path).unwrap();
         assert_eq!(RealDisk.lock(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let _of_a_fork = held.0.try_clone().unwrap();
         drop(held);
         RealDisk.lock(&path).unwrap();
     }

@@ -3,7 +3,6 @@
 //! whoever meets the fault first.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
 
-use super::real::RealFile;
+use super::real::{HeldLock, RealFile};
 use super::{Access, Disk, Entry, RealDisk, Space, Stat};
 
 /// What a disk answers that is broken, gone, or no longer to be written: no later call is better.
@@ -34,11 +33,14 @@ const BROKEN: [Errno; 12] = [
 #[derive(Clone, Debug)]
 pub struct WatchedDisk(Arc<Witness>);
 
+/// Who is told of the fault.
+type Tell = Box<dyn Fn(&io::Error) + Send + Sync>;
+
 /// Knows whether a directory has failed.
 pub struct Witness {
     root: PathBuf,
     has_failed: AtomicBool,
-    tell: OnceLock<Box<dyn Fn(&io::Error) + Send + Sync>>,
+    tell: OnceLock<Tell>,
 }
 
 impl WatchedDisk {
@@ -119,7 +121,7 @@ impl fmt::Debug for Witness {
 
 impl Disk for WatchedDisk {
     type File = RealFile;
-    type Lock = File;
+    type Lock = HeldLock;
 
     fn open(&self, path: &Path, access: Access) -> io::Result<RealFile> {
         let file = self.0.watch(|| RealDisk.open(path, access))?;
@@ -154,11 +156,11 @@ impl Disk for WatchedDisk {
         self.0.watch(|| RealDisk.sync_dir(folder))
     }
 
-    fn sync_volume(&self, lock: &File) -> io::Result<()> {
+    fn sync_volume(&self, lock: &HeldLock) -> io::Result<()> {
         self.0.watch(|| RealDisk.sync_volume(lock))
     }
 
-    fn lock(&self, path: &Path) -> io::Result<File> {
+    fn lock(&self, path: &Path) -> io::Result<HeldLock> {
         self.0.watch(|| RealDisk.lock(path))
     }
 
