@@ -115,6 +115,16 @@ fn a_controllers_own_versions_are_answered() {
     asker.ask(|_| AlterPartitionRequest { broker_id: 99, ..Default::default() });
     asker.ask(|_| AssignReplicasToDirsRequest { broker_id: 99, ..Default::default() });
     asker.ask(|_| EnvelopeRequest::default());
+    ask_of_the_quorum(&mut asker);
+}
+
+/// Voters of another cluster, so that nothing comes of it.
+fn ask_of_the_quorum(asker: &mut Asker) {
+    let cluster_id = || Some("another".into());
+    asker.ask(|_| VoteRequest { cluster_id: cluster_id(), ..Default::default() });
+    asker.ask(|_| BeginQuorumEpochRequest { cluster_id: cluster_id(), ..Default::default() });
+    asker.ask(|_| EndQuorumEpochRequest { cluster_id: cluster_id(), ..Default::default() });
+    asker.ask(|_| UpdateRaftVoterRequest { cluster_id: cluster_id(), ..Default::default() });
 }
 
 fn ask_for_data(asker: &mut Asker) {
@@ -359,6 +369,12 @@ fn ask_for_the_cluster(asker: &mut Asker) {
     asker.ask(|_| UpdateFeaturesRequest { timeout_ms: TIMEOUT_MS, ..Default::default() });
     asker.ask(|_| DescribeClusterRequest::default());
     asker.ask(|_| UnregisterBrokerRequest { broker_id: 99 });
+    asker.ask(|_| UnregisterControllerRequest { controller_id: 99 });
+    asker.ask(|_| AlterPartitionReassignmentsRequest::default());
+    asker.ask(|_| ListPartitionReassignmentsRequest::default());
+    let cluster_id = || Some("another".into());
+    asker.ask(|_| AddRaftVoterRequest { cluster_id: cluster_id(), ..Default::default() });
+    asker.ask(|_| RemoveRaftVoterRequest { cluster_id: cluster_id(), ..Default::default() });
     asker.ask(|_| DescribeQuorumRequest {
         topics: vec![describe_quorum_request::TopicData {
             topic_name: METADATA_TOPIC.into(),
