@@ -93,7 +93,12 @@ impl Loss {
     pub fn happen(&self, cluster: &mut Cluster, topic: &str) -> io::Result<Seen> {
         // a partition on every node leads, so that one of them is where it is wanted
         cluster.create_topic(topic, i32::try_from(NODES).map_err(io::Error::other)?);
-        let (partition, victim) = self.choose(cluster, topic)?;
+        let mut chosen = None;
+        cluster.await_state("the cluster says who leads", || {
+            chosen = self.choose(cluster, topic);
+            chosen.is_some()
+        });
+        let (partition, victim) = chosen.expect("it was waited for");
         let bootstrap = cluster.bootstrap();
         let mut producer = Producer::start(&bootstrap, topic, partition, self.settings)?;
         producer.mark()?;
@@ -118,25 +123,19 @@ impl Loss {
         Ok(seen)
     }
 
-    /// The partition to write to, and the node that is lost.
-    fn choose(&self, cluster: &Cluster, topic: &str) -> io::Result<(usize, u8)> {
-        let nobody = |what| io::Error::other(format!("no {what}"));
-        let controller = cluster.controller().ok_or_else(|| nobody("active controller"))?;
+    /// The partition to write to, and the node that is lost; `None` while the cluster does not say.
+    fn choose(&self, cluster: &Cluster, topic: &str) -> Option<(usize, u8)> {
+        let controller = cluster.controller()?;
         let leaders = cluster.leaders(topic).into_iter().enumerate();
         let mut led = leaders
             .filter_map(|(partition, leader)| Some((partition, u8::try_from(leader?).ok()?)));
-        let (partition, leader) = led
-            .find(|(_, leader)| *leader != controller)
-            .ok_or_else(|| nobody("leader beside the active controller"))?;
+        let (partition, leader) = led.find(|(_, leader)| *leader != controller)?;
+        let beside = |id: &u8| *id != leader && *id != controller;
         let victim = match self.victim {
             Victim::Leader => leader,
             Victim::Controller => controller,
-            Victim::Follower => cluster
-                .brokers()
-                .into_iter()
-                .find(|id| *id != leader && *id != controller)
-                .ok_or_else(|| nobody("third node"))?,
+            Victim::Follower => cluster.brokers().into_iter().find(beside)?,
         };
-        Ok((partition, victim))
+        Some((partition, victim))
     }
 }

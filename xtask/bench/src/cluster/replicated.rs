@@ -56,7 +56,12 @@ fn targets(cluster: &Cluster, topic: &str, batch: &[u8]) -> io::Result<Vec<Targe
         await_taken(&target);
         Ok(target)
     };
-    (0..).zip(cluster.leaders(topic)).map(target).collect()
+    let mut leaders = Vec::new();
+    cluster.await_state("every partition is led", || {
+        leaders = cluster.leaders(topic);
+        leaders.len() == PARTITIONS && leaders.iter().all(Option::is_some)
+    });
+    (0..).zip(leaders).map(target).collect()
 }
 
 fn cpu_of(cluster: &mut Cluster) -> f64 {
