@@ -70,7 +70,8 @@ fn compare(scenarios: &[&Scenario]) -> std::io::Result<Vec<Row>> {
         return Ok(rows);
     }
     let kinds = [Kind::Floor, Kind::Klamm, Kind::Kafka];
-    let mut peers: Vec<Peer> = kinds.into_iter().filter_map(Peer::start).collect();
+    let wanted = kinds.into_iter().filter(|kind| kind.is_wanted());
+    let mut peers: Vec<Peer> = wanted.filter_map(Peer::start).collect();
     for peer in peers.iter_mut().filter(|peer| peer.kind() == Kind::Kafka) {
         for round in 1..=WARM_UP_ROUNDS {
             eprintln!("  warming up, round {round}: {:.2?}", (SCENARIOS[0].run)(peer)?);

@@ -19,6 +19,18 @@ pub enum Kind {
     Kafka,
 }
 
+impl Kind {
+    /// Whether it takes part: `BENCH_PEERS=klamm,kafka` names those that do; all where it is not set.
+    pub fn is_wanted(self) -> bool {
+        let name = match self {
+            Self::Floor => "floor",
+            Self::Klamm => "klamm",
+            Self::Kafka => "kafka",
+        };
+        std::env::var("BENCH_PEERS").map_or(true, |peers| peers.split(',').any(|peer| peer == name))
+    }
+}
+
 /// A running peer.
 #[derive(Debug)]
 pub enum Peer {

@@ -64,8 +64,11 @@ pub fn measure(chosen: impl Fn(&str) -> bool) -> io::Result<Vec<Row>> {
 impl Clusters {
     /// Those that can run here: Apache Kafka needs Java and Maven.
     fn start() -> Self {
-        let products = [(Kind::Kafka, Product::KafkaToMeasure)];
-        let start = |(kind, product)| {
+        let products = [(Kind::Klamm, Product::Klamm), (Kind::Kafka, Product::KafkaToMeasure)];
+        let start = |(kind, product): (Kind, Product)| {
+            if !kind.is_wanted() {
+                return None;
+            }
             let plan = Plan::combined(product, NODES).with(PROPERTIES);
             Some((kind, Cluster::start(&plan)?))
         };

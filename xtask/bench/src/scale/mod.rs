@@ -11,7 +11,7 @@ use std::time::Instant;
 use broker::controller::checkpoint::{Checkpoint, Quorum, SnapshotId};
 use broker::controller::{Controller, ControllerSettings, FOLDER, Membership};
 use e2e::process::succeed;
-use e2e::{Node, Product};
+use e2e::{Node, Product, wait};
 use metadata::MetadataVersion;
 use metadata::config::{ServerConfig, parse_properties};
 use metadata::decide::{FenceBroker, record_version};
@@ -74,6 +74,7 @@ pub fn measure(directory: &Path) -> io::Result<()> {
     let start = Instant::now();
     let controller = Controller::start(settings(directory)?, Box::new(|_, _| ()));
     let controller = controller.map_err(io::Error::other)?;
+    wait::until("the only voter decides", || controller.decides().then_some(()));
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
     let grown = anonymous_mb(std::process::id()) - before;
     assert_eq!(led_by_laden(&controller.image()), LED_BY_LADEN, "the snapshot was loaded");
