@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use client::admin::NewTopic;
+use e2e::Product;
 use e2e::cluster::{Cluster, Plan, Quorum, Role};
 use e2e::java::{Release, class};
 use e2e::process::{output, succeed};
-use e2e::{Product, wait};
 
-/// One broker, and quorums that make snapshots early.
+/// One broker, which waits for controllers in JVMs that start beside it.
 const PROPERTIES: &str = "default.replication.factor=1\nmin.insync.replicas=1\n\
      offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
-     group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\n";
+     group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\n\
+     initial.broker.registration.timeout.ms=180000\n";
 
 /// A snapshot after every few topics.
 const EAGER_SNAPSHOTS: &str = "metadata.log.max.record.bytes.between.snapshots=4096\n";
@@ -114,6 +115,17 @@ fn snapshots(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Has every controller write a snapshot: one is due after so many bytes of records, which Apache
+/// Kafka's count anew in each process.
+fn await_snapshots(cluster: &Cluster) {
+    let mut topics = 0;
+    cluster.await_state("every controller has written a snapshot", || {
+        topics += 1;
+        create(cluster, &format!("more-{topics}"));
+        (1..=3).all(|id| !snapshots(&cluster.node(id).metadata()).is_empty())
+    });
+}
+
 fn quorum_tool(flag: &str, address: &str, words: &[&str]) -> Option<Command> {
     let mut command = class(Release::Tools, "org.apache.kafka.tools.MetadataQuorumCommand")?;
     command.args([flag, address]).args(words);
@@ -148,10 +160,9 @@ fn a_quorum_of_static_voters_elects_and_hands_over() {
         cluster.node_mut(stopped).restart();
     }
     create(&cluster, "last");
+    await_snapshots(&cluster);
     for id in 1..=3 {
-        let folder = cluster.node(id).metadata();
-        let taken =
-            wait::until("every controller has written a snapshot", || snapshots(&folder).pop());
+        let taken = snapshots(&cluster.node(id).metadata()).pop().expect("awaited");
         let Some(dumped) = dump(&taken) else { return };
         assert!(dumped.contains("SnapshotHeader") && dumped.contains("SnapshotFooter"), "{dumped}");
     }
@@ -179,10 +190,7 @@ fn mixed(controllers: [Product; 3], broker: Product) {
     let Some(mut cluster) = Cluster::start(&plan) else { return };
     create(&cluster, "first");
     lose_each_leader(&mut cluster);
-    for id in 1..=3 {
-        let folder = cluster.node(id).metadata();
-        wait::until("every controller has written a snapshot", || snapshots(&folder).pop());
-    }
+    await_snapshots(&cluster);
     create(&cluster, "last");
     let status = quorum_tool(
         "--bootstrap-server",
