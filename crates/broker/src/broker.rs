@@ -1,8 +1,11 @@
 //! Starting and stopping the whole server, in order.
 
-use crate::background::{Chores, Cleaner, CleanerSettings, Housekeeper, Intervals, close_logs};
+use crate::background::{
+    Chores, Cleaner, CleanerSettings, Housekeeper, Intervals, Mover, close_logs,
+};
 use crate::connection_limits::connection_limits;
 use crate::controller::{Authority, BrokerMembership, ControllerError, ImageListener, Membership};
+use crate::directories::{self, DirectoryKeeper};
 use crate::effects::Effects;
 use crate::fetch::Sessions;
 use crate::groups::{GroupSettings, Groups};
@@ -80,9 +83,11 @@ pub struct Running {
     accepting: JoinHandle<()>,
     housekeeper: Housekeeper,
     cleaner: Cleaner,
+    mover: Mover,
     coordinating: JoinHandle<()>,
     leading: JoinHandle<()>,
     following: Fetchers,
+    keeping: DirectoryKeeper,
     http: Option<HttpServer>,
     stop: watch::Sender<bool>,
     listeners: Vec<(Arc<str>, SocketAddr)>,
@@ -100,13 +105,10 @@ impl Broker {
             bound.push(net::bind(listener, &settings.network.sockets).await?);
         }
         let listeners = addresses(&bound);
-        let roles = settings.config.roles;
-        let storage = Storage::open(&settings.config.log_dirs, settings.node_id, roles.controller)?;
-        let neighbours = Neighbours::new(settings.node_id, replica_terms(&settings));
-        let directories = storage.directories.clone();
-        let partitions = Arc::new(Partitions::new(Arc::new(neighbours), directories));
+        let storage = open_storage(&settings)?;
+        let partitions = partitions(&settings, &storage);
         let chores = Arc::new(Chores::default());
-        let membership = membership(&settings, &storage, &bound);
+        let membership = membership(&settings, &storage, &partitions, &bound);
         let directory_id = storage.metadata_directory(&settings.config.metadata_log_dir);
         let (stop, stopping) = watch::channel(false);
         let producer_ids = ProducerIds::new(settings.node_id);
@@ -122,15 +124,14 @@ impl Broker {
         };
         let listener = image_listener(effects, &chores, &groups);
         let controller = Authority::start(&settings.config, membership, directory_id, listener)?;
-        let fetch_sessions = Sessions::new(settings.fetch.sessions_max);
         let node = Arc::new(Node {
+            fetch_sessions: Sessions::new(settings.fetch.sessions_max),
             settings,
             cluster_id: storage.cluster_id,
             controller,
             partitions: Arc::clone(&partitions),
             producer_ids,
             groups: Arc::clone(&groups),
-            fetch_sessions,
             metrics: Metrics::default(),
             stopping,
             ready: AtomicBool::new(false),
@@ -139,6 +140,7 @@ impl Broker {
         let cleaner = cleaner_settings(&node.settings);
         let cleaner = Cleaner::start(Arc::clone(&chores), Arc::clone(&partitions), cleaner)
             .map_err(StartError::Threads)?;
+        let mover = Mover::start(&partitions).map_err(StartError::Threads)?;
         let housekeeper = Housekeeper::start(chores, partitions, storage.files, intervals)
             .map_err(StartError::Threads)?;
         let http = start_http(&node).await?;
@@ -148,6 +150,7 @@ impl Broker {
         let coordinating = tokio::spawn(async move { groups.run().await });
         let leading = tokio::spawn(keep_in_sync(Arc::clone(&node)));
         let following = Fetchers::start(&node).map_err(StartError::Threads)?;
+        let keeping = DirectoryKeeper::start(&node);
         node.ready.store(node.controller.is_in_service(), Ordering::Release);
         Ok(Running {
             node,
@@ -155,9 +158,11 @@ impl Broker {
             accepting,
             housekeeper,
             cleaner,
+            mover,
             coordinating,
             leading,
             following,
+            keeping,
             http,
             stop,
             listeners,
@@ -213,7 +218,26 @@ fn image_listener(effects: Effects, chores: &Arc<Chores>, groups: &Arc<Groups>) 
 /// With a heartbeat so often, a session of 1.5 s outlives two of them that are lost.
 const HEARTBEAT_MS_OFTEN: i64 = 300;
 
-fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -> Membership {
+fn partitions(settings: &Settings, storage: &Storage) -> Arc<Partitions> {
+    let neighbours = Neighbours::new(settings.node_id, replica_terms(settings));
+    let directories = storage.directories.clone();
+    let partitions = Partitions::new(Arc::new(neighbours), directories);
+    directories::take_configs(BrokerLayers::of_file(settings.config.file()), &partitions);
+    Arc::new(partitions)
+}
+
+fn open_storage(settings: &Settings) -> Result<Storage, StorageStartError> {
+    let config = &settings.config;
+    let (paths, metadata) = (&config.log_dirs, &config.metadata_log_dir);
+    Storage::open(paths, metadata, settings.node_id, config.roles.controller)
+}
+
+fn membership(
+    settings: &Settings,
+    storage: &Storage,
+    partitions: &Partitions,
+    bound: &[BoundListener],
+) -> Membership {
     let advertised = &settings.config.listeners.advertised;
     let endpoint = |listener: &BoundListener| {
         let told = advertised.iter().find(|told| told.name == *listener.name);
@@ -232,7 +256,8 @@ fn membership(settings: &Settings, storage: &Storage, bound: &[BoundListener]) -
         broker: settings.config.roles.broker.then(|| BrokerMembership {
             endpoints: brokers.into_iter().map(endpoint).collect(),
             rack: settings.config.value("broker.rack").as_str().map(str::to_owned),
-            directories: storage.directories.iter().map(|directory| directory.id).collect(),
+            directories: partitions.directories().online().map(|online| online.id).collect(),
+            directory_news: partitions.directories().news(),
             epoch_left_in: storage.epoch_left_in(),
             beats_often: heartbeat_ms.is_some_and(|ms| ms <= HEARTBEAT_MS_OFTEN),
         }),
@@ -336,7 +361,10 @@ impl Running {
 
     /// Returns, with the reason, when the node cannot go on; for ever waits else.
     pub async fn failed(&self) -> String {
-        self.node.controller.failed().await
+        tokio::select! {
+            why = self.node.controller.failed() => why,
+            why = self.keeping.failed() => why,
+        }
     }
 
     /// Stops in order: leave taken from a controller elsewhere, no new connections, requests in progress
@@ -348,6 +376,7 @@ impl Running {
         joined("accepting", self.accepting.await);
         joined("coordinating", self.coordinating.await);
         joined("leading", self.leading.await);
+        self.keeping.stopped().await;
         let grace = self.node.settings.network.stop_grace;
         let reactors = Arc::into_inner(self.reactors).expect("who accepted has ended");
         reactors.stop(grace).await;
@@ -356,10 +385,12 @@ impl Running {
         }
         let (node, housekeeper, cleaner) = (self.node, self.housekeeper, self.cleaner);
         let following = self.following;
+        let mover = self.mover;
         let close = move || {
             following.joined();
             node.controller.stop();
             cleaner.stop();
+            mover.stop();
             housekeeper.stop();
             close_logs(&node.partitions, node.controller.broker_epoch());
         };

@@ -2,6 +2,7 @@
 
 use crate::cluster::{broker_layers, topic_rules};
 use crate::connection_limits::connection_limits;
+use crate::directories;
 use crate::net::Admission;
 use crate::partition::{Partition, Partitions};
 use crate::settings::Settings;
@@ -32,6 +33,7 @@ impl Effects {
             let layers = broker_layers(new, &self.settings);
             self.set_throttles(layers);
             self.admission.set_limits(connection_limits(layers, &self.settings.config));
+            directories::take_configs(layers, &self.partitions);
             for topic in self.partitions.topics() {
                 let name = &topic.facts.name;
                 self.partitions.set_rules(name, rules(name));

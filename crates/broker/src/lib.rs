@@ -8,6 +8,7 @@ mod config;
 mod configs;
 mod connection_limits;
 pub mod controller;
+mod directories;
 mod dispatch;
 mod effects;
 mod fetch;

@@ -1,7 +1,7 @@
 //! The log directories at the start: made, locked, identified, formatted if they are empty.
 
 use crate::partition::LogDirectory;
-use log::{FileCache, LogDir, MetaProperties, RealDisk, StorageError};
+use log::{FileCache, LogDir, MetaProperties, StorageError, WatchedDisk};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -27,13 +27,35 @@ pub(crate) struct Storage {
 /// Why the server cannot use its directories.
 #[derive(Debug)]
 pub enum StorageStartError {
-    Directory { path: PathBuf, source: io::Error },
-    InUse { path: PathBuf },
+    Directory {
+        path: PathBuf,
+        source: io::Error,
+    },
+    InUse {
+        path: PathBuf,
+    },
     Files(StorageError),
-    OtherNode { path: PathBuf, found: NodeId, expected: NodeId },
-    OtherCluster { path: PathBuf, found: String, expected: String },
-    NotFormatted { path: PathBuf },
-    SameId { path: PathBuf, id: DirectoryId },
+    OtherNode {
+        path: PathBuf,
+        found: NodeId,
+        expected: NodeId,
+    },
+    OtherCluster {
+        path: PathBuf,
+        found: String,
+        expected: String,
+    },
+    NotFormatted {
+        path: PathBuf,
+    },
+    /// No directory can be used; the first fault.
+    NoneUsable(Box<Self>),
+    /// The directory of the metadata log cannot be used.
+    NoMetadata(Box<Self>),
+    SameId {
+        path: PathBuf,
+        id: DirectoryId,
+    },
 }
 
 impl fmt::Display for StorageStartError {
@@ -62,6 +84,12 @@ impl fmt::Display for StorageStartError {
                  storage format --cluster-id ID --config FILE` with the id of the controller's",
                 path.display()
             ),
+            Self::NoneUsable(first) => {
+                write!(f, "none of the log directories can be used: {first}")
+            }
+            Self::NoMetadata(fault) => {
+                write!(f, "the directory of the metadata log must be usable: {fault}")
+            }
             Self::SameId { path, id } => {
                 write!(f, "{} has the directory id {id} of another one", path.display())
             }
@@ -83,35 +111,74 @@ impl From<StorageError> for StorageStartError {
     }
 }
 
+impl StorageStartError {
+    /// Whether the directory's disk is at fault, so that other directories may do without it: not
+    /// what is written there, nor another process.
+    fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Directory { .. } => true,
+            Self::Files(error) => !error.is_corrupt(),
+            Self::InUse { .. }
+            | Self::OtherNode { .. }
+            | Self::OtherCluster { .. }
+            | Self::NotFormatted { .. }
+            | Self::NoneUsable(_)
+            | Self::NoMetadata(_)
+            | Self::SameId { .. } => false,
+        }
+    }
+}
+
 impl Storage {
     /// Opens every directory; those without `meta.properties` are formatted for the cluster that
-    /// the others belong to, or, where `may_found` says so, for one that begins here.
+    /// the others belong to, or, where `may_found` says so, for one that begins here. A directory
+    /// whose disk fails is left out, unless it is the only one, or that of the metadata log.
     pub(crate) fn open(
         paths: &[String],
+        metadata_path: &str,
         node: NodeId,
         may_found: bool,
     ) -> Result<Self, StorageStartError> {
         let files = FileCache::new(open_files_max());
-        let mut opened = Vec::new();
+        let mut outcomes = Vec::new();
+        let mut first_fault = None;
         for path in paths {
-            let path = PathBuf::from(path);
-            create(&path)?;
-            let directory = LogDir::open(RealDisk, files.clone(), path)?;
-            let meta = directory.meta_properties()?;
-            opened.push((directory, meta));
+            match open_one(Path::new(path), &files) {
+                Err(fault) if !fault.is_of_the_disk() => return Err(fault),
+                Err(fault) if path == metadata_path && paths.len() > 1 => {
+                    return Err(StorageStartError::NoMetadata(Box::new(fault)));
+                }
+                Err(fault) => {
+                    tracing::error!("a log directory is out of service: {fault}");
+                    first_fault.get_or_insert(fault);
+                    outcomes.push(Err(PathBuf::from(path)));
+                }
+                Ok(opened) => outcomes.push(Ok(opened)),
+            }
         }
-        if !may_found && opened.iter().all(|(_, meta)| meta.is_none()) {
+        let usable: Vec<&Opened> = outcomes.iter().flatten().collect();
+        if let Some(fault) = first_fault.filter(|_| usable.is_empty()) {
+            return Err(StorageStartError::NoneUsable(Box::new(fault)));
+        }
+        if !may_found && usable.iter().all(|(_, meta)| meta.is_none()) {
             let path = paths.first().map(PathBuf::from).unwrap_or_default();
             return Err(StorageStartError::NotFormatted { path });
         }
-        let cluster_id = agreed_cluster(&opened, node)?;
+        let cluster_id = agreed_cluster(&usable, node)?;
         let mut directories: Vec<Arc<LogDirectory>> = Vec::new();
-        for (directory, meta) in opened {
-            let id = identify(&directory, meta, &cluster_id, node)?;
-            if directories.iter().any(|other| other.id == id) {
-                return Err(StorageStartError::SameId { path: directory.path().to_owned(), id });
+        for outcome in outcomes {
+            let directory = match outcome {
+                Ok((directory, meta)) => take_over(directory, meta, &cluster_id, node)?,
+                Err(path) => LogDirectory::unusable(path),
+            };
+            let same = |other: &&Arc<LogDirectory>| {
+                other.id == directory.id && !other.is_offline() && !directory.is_offline()
+            };
+            if directories.iter().any(|other| same(&other)) {
+                let (path, id) = (directory.path, directory.id);
+                return Err(StorageStartError::SameId { path, id });
             }
-            directories.push(Arc::new(LogDirectory::new(id, directory)?));
+            directories.push(Arc::new(directory));
         }
         Ok(Self { cluster_id, directories, files })
     }
@@ -148,9 +215,27 @@ fn create(path: &Path) -> Result<(), StorageStartError> {
     std::fs::create_dir_all(path).map_err(failed)
 }
 
-type Opened = (LogDir<RealDisk>, Option<MetaProperties>);
+type Opened = (LogDir<WatchedDisk>, Option<MetaProperties>);
 
-fn agreed_cluster(opened: &[Opened], node: NodeId) -> Result<String, StorageStartError> {
+fn open_one(path: &Path, files: &FileCache<log::RealFile>) -> Result<Opened, StorageStartError> {
+    create(path)?;
+    let disk = WatchedDisk::new(path.to_owned());
+    let directory = LogDir::open(disk, files.clone(), path.to_owned())?;
+    let meta = directory.meta_properties()?;
+    Ok((directory, meta))
+}
+
+fn take_over(
+    directory: LogDir<WatchedDisk>,
+    meta: Option<MetaProperties>,
+    cluster_id: &str,
+    node: NodeId,
+) -> Result<LogDirectory, StorageStartError> {
+    let id = identify(&directory, meta, cluster_id, node)?;
+    Ok(LogDirectory::new(id, directory)?)
+}
+
+fn agreed_cluster(opened: &[&Opened], node: NodeId) -> Result<String, StorageStartError> {
     let mut agreed: Option<&str> = None;
     for (directory, meta) in opened {
         let Some(meta) = meta else { continue };
@@ -170,7 +255,7 @@ fn agreed_cluster(opened: &[Opened], node: NodeId) -> Result<String, StorageStar
 
 /// The directory's id; written first if the directory, or the release that formatted it, had none.
 fn identify(
-    directory: &LogDir<RealDisk>,
+    directory: &LogDir<WatchedDisk>,
     meta: Option<MetaProperties>,
     cluster_id: &str,
     node_id: NodeId,
@@ -181,7 +266,7 @@ fn identify(
     let id = random_id();
     let cluster_id = cluster_id.to_owned();
     let meta = MetaProperties { cluster_id, node_id, directory_id: Some(id) };
-    meta.store(&RealDisk, directory.path())?;
+    meta.store(directory.disk(), directory.path())?;
     Ok(id)
 }
 

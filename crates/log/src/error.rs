@@ -127,7 +127,8 @@ impl StorageError {
     }
 
     /// Whether contents do not keep to their format, as opposed to a disk that cannot give them.
-    pub(crate) fn is_corrupt(&self) -> bool {
+    #[must_use]
+    pub fn is_corrupt(&self) -> bool {
         self.source.kind() == io::ErrorKind::InvalidData
     }
 

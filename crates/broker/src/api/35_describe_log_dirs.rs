@@ -1,7 +1,7 @@
 //! DescribeLogDirs: what lies in each log directory, and how much room is left there.
 
 use crate::dispatch::RequestContext;
-use crate::partition::{LogDirectory, Partition};
+use crate::partition::{FutureReplica, LogDirectory, Partition, folder_bytes};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -13,8 +13,14 @@ use wire::describe_log_dirs_response::{
 
 const UNKNOWN_BYTES: i64 = -1;
 
+/// How far a copy is behind a log that is not there.
+const UNKNOWN_LAG: i64 = -1;
+
 /// Partitions asked for, by topic; `None` for all.
 type Asked = Option<HashMap<String, HashSet<i32>>>;
+
+/// What a directory holds: replicas, and copies on their way to it.
+type Contents = Vec<(Arc<Partition>, Option<Arc<FutureReplica>>)>;
 
 pub(crate) async fn answer<'a>(
     context: &RequestContext<'_>,
@@ -34,35 +40,43 @@ pub(crate) async fn answer<'a>(
     };
     let mut partitions = context.node.partitions.all();
     partitions.retain(is_asked);
+    let directories = context.node.partitions.directories();
     let mut results = Vec::new();
-    for directory in context.node.partitions.directories() {
-        let (inside, rest): (Vec<_>, Vec<_>) = partitions
-            .into_iter()
-            .partition(|partition| Arc::ptr_eq(partition.directory(), directory));
-        partitions = rest;
-        results.push(describe(directory, inside).await);
+    for directory in directories.all() {
+        let is_cordoned = directories.is_cordoned(directory);
+        let described = match directory.is_offline() {
+            true => out_of_service(directory),
+            false => describe(directory, contents(directory, &partitions)).await,
+        };
+        results.push(DescribeLogDirsResult { is_cordoned, ..described });
     }
     DescribeLogDirsResponse { results, ..Default::default() }
+}
+
+fn contents(directory: &Arc<LogDirectory>, partitions: &[Arc<Partition>]) -> Contents {
+    let mut contents = Contents::new();
+    for partition in partitions {
+        let copy = partition.future();
+        if Arc::ptr_eq(&partition.directory(), directory) {
+            contents.push((Arc::clone(partition), None));
+        } else if copy.as_ref().is_some_and(|copy| Arc::ptr_eq(&copy.directory, directory)) {
+            contents.push((Arc::clone(partition), copy));
+        }
+    }
+    contents
 }
 
 /// Sizes come from the files: logs that nobody has opened stay closed.
 async fn describe(
     directory: &Arc<LogDirectory>,
-    partitions: Vec<Arc<Partition>>,
+    contents: Contents,
 ) -> DescribeLogDirsResult<'static> {
     let described = Arc::clone(directory);
     let work = move || {
         let mut topics: BTreeMap<Arc<str>, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-        for partition in partitions {
-            let bytes = described.log_bytes(&partition.topic.name, partition.index);
-            topics.entry(Arc::clone(&partition.topic.name)).or_default().push(
-                DescribeLogDirsPartition {
-                    partition_index: partition.index,
-                    partition_size: i64::try_from(bytes).unwrap_or(i64::MAX),
-                    offset_lag: 0,
-                    is_future_key: false,
-                },
-            );
+        for (partition, copy) in contents {
+            let row = describe_replica(&described, &partition, copy.as_deref());
+            topics.entry(Arc::clone(&partition.topic.name)).or_default().push(row);
         }
         let space = described.space();
         let bytes = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -74,11 +88,36 @@ async fn describe(
             ..Default::default()
         }
     };
-    directory.pool.run(work).await.unwrap_or_else(|| DescribeLogDirsResult {
+    directory.pool.run(work).await.unwrap_or_else(|| out_of_service(directory))
+}
+
+fn out_of_service(directory: &LogDirectory) -> DescribeLogDirsResult<'static> {
+    DescribeLogDirsResult {
         error_code: ErrorCode::KafkaStorageError.code(),
         log_dir: Cow::Owned(directory.path.display().to_string()),
         ..Default::default()
-    })
+    }
+}
+
+fn describe_replica(
+    directory: &LogDirectory,
+    partition: &Partition,
+    copy: Option<&FutureReplica>,
+) -> DescribeLogDirsPartition {
+    let bytes = match copy {
+        Some(copy) => folder_bytes(&copy.folder),
+        None => directory.log_bytes(&partition.topic.name, partition.index),
+    };
+    let lag = |copy: &FutureReplica| {
+        let ends = partition.ends_if_open();
+        ends.map_or(UNKNOWN_LAG, |ends| (ends.log_end.0 - copy.end().0).max(0))
+    };
+    DescribeLogDirsPartition {
+        partition_index: partition.index,
+        partition_size: i64::try_from(bytes).unwrap_or(i64::MAX),
+        offset_lag: copy.map_or(0, lag),
+        is_future_key: copy.is_some(),
+    }
 }
 
 fn topic(

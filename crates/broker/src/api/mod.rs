@@ -10,6 +10,8 @@ pub(crate) mod alter_configs;
 pub(crate) mod alter_partition;
 #[path = "45_alter_partition_reassignments.rs"]
 pub(crate) mod alter_partition_reassignments;
+#[path = "34_alter_replica_log_dirs.rs"]
+pub(crate) mod alter_replica_log_dirs;
 #[path = "18_api_versions.rs"]
 pub(crate) mod api_versions;
 #[path = "73_assign_replicas_to_dirs.rs"]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 pub(super) fn store(partitions: &Partitions) {
     let all = partitions.all();
-    for directory in partitions.directories() {
+    for directory in partitions.directories().online() {
         let checkpoints = checkpoints_of(directory, &all);
         if let Err(error) = directory.store_checkpoints(&checkpoints) {
             tracing::error!(path = %directory.path.display(), %error, "cannot write checkpoints");
@@ -20,9 +20,11 @@ pub(super) fn checkpoints_of(
     partitions: &[Arc<Partition>],
 ) -> Checkpoints {
     let mut checkpoints = Checkpoints::default();
-    let is_here = |partition: &&Arc<Partition>| Arc::ptr_eq(partition.directory(), directory);
-    for partition in partitions.iter().filter(is_here) {
-        let Some(log) = partition.log_if_open() else { continue };
+    let is_here = |partition: &Partition| Arc::ptr_eq(&partition.directory(), directory);
+    for partition in partitions.iter().filter(|partition| is_here(partition)) {
+        // looked at again under the lock: it may have moved
+        let log = partition.log_if_open().filter(|_| is_here(partition));
+        let Some(log) = log else { continue };
         let key = (partition.topic.name.to_string(), types::Partition(partition.index));
         let ends = log.ends();
         checkpoints.recovery_points.insert(key.clone(), log.recovery_point());

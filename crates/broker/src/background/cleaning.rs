@@ -117,7 +117,9 @@ impl Round {
 
     fn due(&self, partition: Arc<Partition>) -> Option<Due> {
         let compaction = partition.topic.rules.load().compaction?;
-        if self.uncleanable.contains(&(partition.topic.id, partition.index)) {
+        let is_uncleanable = self.uncleanable.contains(&(partition.topic.id, partition.index));
+        // what is compacted while it is copied would have to be copied again
+        if is_uncleanable || partition.future().is_some() {
             return None;
         }
         let cleaned_to =

@@ -24,8 +24,8 @@ const OWN_SYNCS_MAX: usize = 64;
 /// could not be closed. `epoch` is that of this broker's registration.
 pub(crate) fn close_logs(partitions: &Partitions, epoch: Option<BrokerEpoch>) {
     let all = partitions.all();
-    for directory in partitions.directories() {
-        let is_here = |partition: &&Arc<Partition>| Arc::ptr_eq(partition.directory(), directory);
+    for directory in partitions.directories().online() {
+        let is_here = |partition: &&Arc<Partition>| Arc::ptr_eq(&partition.directory(), directory);
         let is_open = |partition: &&Arc<Partition>| partition.log_if_open().is_some();
         let open: Vec<_> = all.iter().filter(is_here).filter(is_open).collect();
         let are_closed = match open.len() <= OWN_SYNCS_MAX {

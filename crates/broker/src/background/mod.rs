@@ -7,17 +7,20 @@
 //!   each retention check retention, expired producers
 //! ```
 //!
-//! Compaction, which may take long, has a thread of its own, see [`cleaning`].
+//! Compaction and moves between directories, which may take long, have a thread each, see
+//! [`cleaning`] and [`moving`].
 
 mod checkpoints;
 mod cleaning;
 mod closing;
 mod flush;
+mod moving;
 mod removal;
 mod retention;
 
 pub(crate) use cleaning::{Cleaner, CleanerSettings};
 pub(crate) use closing::close_logs;
+pub(crate) use moving::Mover;
 
 use crate::partition::{Partition, Partitions, now};
 use log::{FileCache, RealFile, Retired};

@@ -23,7 +23,7 @@ impl Removals {
         self.files.retain(|retired| {
             retired.due > now || !is_done("remove files", retired.remove(&RealDisk))
         });
-        for directory in partitions.directories() {
+        for directory in partitions.directories().online() {
             for aside in directory.take_due(now) {
                 if !is_done("remove a folder", directory.remove(&aside.path)) {
                     directory.bring_back(aside);
@@ -36,6 +36,7 @@ impl Removals {
 /// Renames the folders of deleted partitions, so that topics of the same name can follow.
 pub(super) fn put_aside(deleted: Vec<Arc<Partition>>) {
     for partition in deleted {
+        partition.cancel_move();
         let topic = &partition.topic;
         let delay_ms = topic.rules.load().log.file_delete_delay_ms;
         let retired =

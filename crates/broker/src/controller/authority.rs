@@ -177,6 +177,15 @@ impl Authority {
         }
     }
 
+    /// There is news of this broker's directories. Where others decide too, they are told by the
+    /// next heartbeat, which does not wait.
+    pub(crate) async fn tell_of_directories(&self) {
+        let is_alone = *self.controller.shared.alone.borrow();
+        if is_alone && self.controller.beat().await.is_err() {
+            tracing::error!("the controller does not take the news of a log directory");
+        }
+    }
+
     /// Returns when clients may be served.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use metadata::decide::{Heartbeat, RegisterBroker, RegisterController};
 use metadata::features::{self, LevelRange};
 use metadata::format;
 use metadata::image::Endpoint;
+use tokio::sync::watch;
 use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId, TimestampMs, Uuid};
 use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::controller_registration_request::ControllerRegistrationRequest;
@@ -39,12 +40,23 @@ pub struct BrokerMembership {
     pub endpoints: Vec<Endpoint>,
     /// `broker.rack`.
     pub rack: Option<String>,
-    /// Ids of the log directories.
+    /// Ids of the log directories that worked at the start.
     pub directories: Vec<DirectoryId>,
+    /// What has become of them since.
+    pub directory_news: watch::Receiver<DirectoryNews>,
     /// The epoch of its last run, if that ended in order.
     pub epoch_left_in: Option<BrokerEpoch>,
     /// Whether a controller may miss it soon.
     pub beats_often: bool,
+}
+
+/// What heartbeats tell of log directories.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryNews {
+    /// Those that have failed since the start.
+    pub offline: Vec<DirectoryId>,
+    /// Those that get no new replicas (KIP-1066).
+    pub cordoned: Vec<DirectoryId>,
 }
 
 impl Membership {
@@ -55,6 +67,14 @@ impl Membership {
             (endpoint.listener.to_string(), raft::Endpoint { host, port })
         };
         raft::Endpoints(self.controller_endpoints.iter().map(place).collect())
+    }
+
+    /// What heartbeats tell of this broker's directories.
+    pub(super) fn directory_news(&self) -> DirectoryNews {
+        self.broker
+            .as_ref()
+            .map(|broker| broker.directory_news.borrow().clone())
+            .unwrap_or_default()
     }
 
     /// A quorum of this node alone, known by its metadata directory.
@@ -120,13 +140,15 @@ impl Membership {
         self.beat(state, epoch, true, now)
     }
 
-    fn beat<D: Disk>(
+    /// Tells that the broker lives, and of its directories.
+    pub(super) fn beat<D: Disk>(
         &self,
         state: &mut State<D>,
         epoch: BrokerEpoch,
         want_shut_down: bool,
         now: TimestampMs,
     ) -> Result<(), ControllerError> {
+        let news = self.directory_news();
         let reply = state.decide(
             &Heartbeat {
                 request: BrokerHeartbeatRequest {
@@ -134,7 +156,8 @@ impl Membership {
                     broker_epoch: epoch.0,
                     current_metadata_offset: state.log.end_offset().0,
                     want_shut_down,
-                    cordoned_log_dirs: Some(Vec::new()),
+                    offline_log_dirs: news.offline,
+                    cordoned_log_dirs: Some(news.cordoned),
                     ..BrokerHeartbeatRequest::default()
                 },
                 others_have_seen: true,

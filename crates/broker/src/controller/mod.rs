@@ -45,7 +45,7 @@ pub(crate) use authority::Authority;
 pub use bootstrap::write_bootstrap;
 pub use chores::ChoreIntervals;
 pub use error::ControllerError;
-pub use membership::{BrokerMembership, Membership};
+pub use membership::{BrokerMembership, DirectoryNews, Membership};
 pub use metadata_log::{FOLDER, MetadataLogSettings};
 pub(crate) use quorum::Served;
 pub use settings::ControllerSettings;
@@ -185,6 +185,19 @@ impl<D: Disk> Controller<D> {
         C: Command<Reply: Send> + Send + 'static,
     {
         self.ask(move |worker, now| worker.state.decide(&command, now)).await
+    }
+
+    /// Has this node's own broker beat, where nobody else beats for it: there is news of its
+    /// directories.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub(crate) async fn beat(&self) -> Result<(), Unavailable> {
+        self.ask(|worker, now| match worker.epoch.filter(|_| worker.is_alone()) {
+            Some(epoch) => worker.membership.beat(&mut worker.state, epoch, false, now),
+            None => Ok(()),
+        })
+        .await
     }
 
     /// Has `question` answered on the controller's thread, once all that it wrote is committed.

@@ -28,6 +28,7 @@ pub(super) fn settings(log: MetadataLogSettings) -> ControllerSettings {
             endpoints: vec![endpoint("PLAINTEXT", 9092)],
             rack: None,
             directories: vec![Uuid([9; 16])],
+            directory_news: tokio::sync::watch::channel(Default::default()).1,
             epoch_left_in: None,
             beats_often: true,
         }),

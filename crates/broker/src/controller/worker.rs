@@ -190,7 +190,7 @@ impl<D: Disk> Worker<D> {
     }
 
     /// Whether this node is the only voter.
-    fn is_alone(&self) -> bool {
+    pub(super) fn is_alone(&self) -> bool {
         let raft = self.state.shell.raft();
         raft.is_voter() && raft.voters().len() == 1
     }

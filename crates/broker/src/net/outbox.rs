@@ -125,7 +125,8 @@ async fn send_range(stream: &TcpStream, range: &FileRange) -> io::Result<()> {
             let file = range.file.file();
             rustix::fs::sendfile(stream.as_fd(), file.as_fd(), Some(&mut position), most)
         };
-        let sent = when_writable(stream, send).await?;
+        let sent = when_writable(stream, send).await;
+        let sent = sent.inspect_err(|error| note_if_disk(range, error))?;
         if sent == 0 {
             // The response's length is already out: the connection cannot be saved.
             return Err(io::Error::new(
@@ -136,6 +137,13 @@ async fn send_range(stream: &TcpStream, range: &FileRange) -> io::Result<()> {
         left = left.saturating_sub(sent as u64);
     }
     Ok(())
+}
+
+/// Most errors are the socket's.
+fn note_if_disk(range: &FileRange, error: &io::Error) {
+    if Errno::from_io_error(error) == Some(Errno::IO) {
+        range.file.file().note(error);
+    }
 }
 
 /// Tries at once, and again each time that the socket has room.

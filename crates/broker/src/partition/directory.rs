@@ -2,17 +2,20 @@
 
 use super::BlockingPool;
 use log::{
-    FolderState, Log, LogConfig, LogDir, LogError, OffsetsByPartition, RealDisk, Space,
-    StorageError, VolumeSynced,
+    FolderState, Log, LogConfig, LogDir, LogError, OffsetsByPartition, RealDisk, Relocated, Space,
+    StorageError, VolumeSynced, WatchedDisk, Witness,
 };
+use metadata::image::DIRECTORY_LOST;
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use types::{BrokerEpoch, DirectoryId, Offset, Partition, TimestampMs, TopicId, Uuid};
 
 /// A log on the machine's file system.
-pub(crate) type PartitionLog = Log<RealDisk>;
+pub(crate) type PartitionLog = Log<WatchedDisk>;
 
 #[derive(Debug)]
 pub(crate) struct LogDirectory {
@@ -21,12 +24,24 @@ pub(crate) struct LogDirectory {
     pub pool: BlockingPool,
     /// In which epoch this broker left it in order the last time, if it did.
     pub epoch_left_in: Option<BrokerEpoch>,
+    /// `None` where it could not be used from the start.
+    witness: Option<Arc<Witness>>,
     /// `None` once it was marked clean and its lock given up.
-    files: RwLock<Option<LogDir<RealDisk>>>,
-    /// Which partitions had a folder at the start.
-    found: HashMap<Box<str>, HashSet<i32>>,
+    files: RwLock<Option<LogDir<WatchedDisk>>>,
+    folders: Mutex<Folders>,
+    /// Replicas that are assigned here.
+    residents: AtomicUsize,
+}
+
+/// What lies in the directory.
+#[derive(Debug, Default)]
+struct Folders {
+    /// Which partitions have a log here.
+    live: HashMap<Box<str>, HashSet<i32>>,
+    /// Copies that an earlier run has begun.
+    futures: HashMap<(Box<str>, i32), PathBuf>,
     /// Folders that are no partition's any more and wait to be removed.
-    aside: Mutex<Vec<Aside>>,
+    aside: Vec<Aside>,
 }
 
 /// A retired partition folder, and when nobody reads from it any more.
@@ -41,32 +56,105 @@ impl LogDirectory {
     ///
     /// # Errors
     /// When it cannot be listed.
-    pub(crate) fn new(id: DirectoryId, files: LogDir<RealDisk>) -> Result<Self, StorageError> {
-        let mut found: HashMap<Box<str>, HashSet<i32>> = HashMap::new();
+    pub(crate) fn new(id: DirectoryId, files: LogDir<WatchedDisk>) -> Result<Self, StorageError> {
+        let mut folders = Folders::default();
         // put aside by an earlier run: whoever read from it has gone
         let due = now();
-        let mut aside = Vec::new();
         for folder in files.folders()? {
+            let (topic, index) = (folder.name.topic.into(), folder.name.partition.0);
             match folder.name.state {
                 FolderState::Live => {
-                    let indexes = found.entry(folder.name.topic.into()).or_default();
-                    indexes.insert(folder.name.partition.0);
+                    folders.live.entry(topic).or_default().insert(index);
                 }
-                FolderState::Deleted | FolderState::Future | FolderState::Stray => {
-                    aside.push(Aside { path: folder.path, due });
+                FolderState::Future => {
+                    if let Some(path) = folders.futures.insert((topic, index), folder.path) {
+                        folders.aside.push(Aside { path, due });
+                    }
+                }
+                FolderState::Deleted | FolderState::Stray => {
+                    folders.aside.push(Aside { path: folder.path, due });
                 }
             }
         }
-        let path = files.path().to_owned();
-        let epoch_left_in = files.epoch_left_in();
-        let files = RwLock::new(Some(files));
-        let (pool, aside) = (BlockingPool::default(), Mutex::new(aside));
-        Ok(Self { id, path, pool, epoch_left_in, files, found, aside })
+        Ok(Self {
+            id,
+            path: files.path().to_owned(),
+            pool: BlockingPool::default(),
+            epoch_left_in: files.epoch_left_in(),
+            witness: Some(files.disk().witness()),
+            files: RwLock::new(Some(files)),
+            folders: Mutex::new(folders),
+            residents: AtomicUsize::new(0),
+        })
     }
 
-    /// Whether the directory had the partition's folder when the broker started.
+    /// One that cannot be used: what is in it is out of service until the next start.
+    pub(crate) fn unusable(path: PathBuf) -> Self {
+        Self {
+            id: DIRECTORY_LOST,
+            path,
+            pool: BlockingPool::default(),
+            epoch_left_in: None,
+            witness: None,
+            files: RwLock::new(None),
+            folders: Mutex::default(),
+            residents: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether it has failed.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.witness.as_ref().is_none_or(|witness| witness.has_failed())
+    }
+
+    /// Names who is told when it fails, in whichever thread meets the fault.
+    pub(crate) fn on_failure(&self, tell: impl Fn(&io::Error) + Send + Sync + 'static) {
+        if let Some(witness) = &self.witness {
+            witness.on_failure(tell);
+        }
+    }
+
+    /// How many replicas are assigned here.
+    pub(crate) fn residents(&self) -> usize {
+        self.residents.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_come(&self) {
+        self.residents.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_gone(&self) {
+        self.residents.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether the directory has the partition's folder.
     pub(crate) fn holds(&self, topic: &str, index: i32) -> bool {
-        self.found.get(topic).is_some_and(|indexes| indexes.contains(&index))
+        self.folders().live.get(topic).is_some_and(|indexes| indexes.contains(&index))
+    }
+
+    /// How far the partition's folder reaches: its last segment, and the bytes in it.
+    pub(crate) fn extent(&self, topic: &str, index: i32) -> (String, u64) {
+        let folder = self.path.join(log::FolderName::live(topic, Partition(index)));
+        segments(&folder).max().unwrap_or_default()
+    }
+
+    /// The copy of the partition that an earlier run has begun, once.
+    pub(crate) fn take_future(&self, topic: &str, index: i32) -> Option<PathBuf> {
+        self.folders().futures.remove(&(topic.into(), index))
+    }
+
+    fn note_live(&self, topic: &str, index: i32) {
+        let mut folders = self.folders();
+        match folders.live.get_mut(topic) {
+            Some(indexes) => indexes.insert(index),
+            None => folders.live.entry(topic.into()).or_default().insert(index),
+        };
+    }
+
+    fn note_gone(&self, topic: &str, index: i32) {
+        if let Some(indexes) = self.folders().live.get_mut(topic) {
+            indexes.remove(&index);
+        }
     }
 
     /// Opens the partition's log, or creates it. A folder of another topic that had the same name
@@ -94,7 +182,9 @@ impl LogDirectory {
                     }
                 }
             }
-            files.create_log(topic, index, id, config, now())
+            let log = files.create_log(topic, index, id, config, now())?;
+            self.note_live(topic, index.0);
+            Ok(log)
         })
     }
 
@@ -115,6 +205,7 @@ impl LogDirectory {
                 return Ok(());
             }
             let path = files.retire_log(topic, index, unique(id, index))?;
+            self.note_gone(topic, index.0);
             self.put_aside(path, delay_ms);
             Ok(())
         })
@@ -122,20 +213,60 @@ impl LogDirectory {
 
     fn put_aside(&self, path: PathBuf, delay_ms: i64) {
         let due = TimestampMs(now().0.saturating_add(delay_ms));
-        self.aside().push(Aside { path, due });
+        self.folders().aside.push(Aside { path, due });
     }
 
     /// The folders whose time has come; those that cannot be removed are to be brought back.
     pub(crate) fn take_due(&self, now: TimestampMs) -> Vec<Aside> {
-        self.aside().extract_if(.., |aside| aside.due <= now).collect()
+        self.folders().aside.extract_if(.., |aside| aside.due <= now).collect()
     }
 
     pub(crate) fn bring_back(&self, aside: Aside) {
-        self.aside().push(aside);
+        self.folders().aside.push(aside);
     }
 
-    fn aside(&self) -> MutexGuard<'_, Vec<Aside>> {
-        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn folders(&self) -> MutexGuard<'_, Folders> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates the folder of a copy; `None` where the topic's name is too long for one.
+    pub(super) fn create_future(
+        &self,
+        topic: &str,
+        id: TopicId,
+        index: i32,
+        config: LogConfig,
+    ) -> Result<Option<PartitionLog>, LogError> {
+        let unique = crate::storage::random_id();
+        let create = |files: &LogDir<WatchedDisk>| {
+            files.create_future(topic, Partition(index), id, unique, config, now())
+        };
+        self.with_files(create)
+    }
+
+    /// Opens a copy that an earlier run has begun; `None` where it is no copy of that topic.
+    pub(super) fn open_future(
+        &self,
+        folder: &Path,
+        id: TopicId,
+        config: LogConfig,
+    ) -> Result<Option<PartitionLog>, LogError> {
+        self.with_files(|files| files.open_future(folder.to_owned(), id, config, now()))
+    }
+
+    /// Makes a copy the partition's log; see [`LogDir::promote`].
+    pub(super) fn promote(
+        &self,
+        copy: &mut PartitionLog,
+        current: &PartitionLog,
+        topic: &str,
+        index: i32,
+        known: Relocated,
+    ) -> Result<(), LogError> {
+        let partition = Partition(index);
+        self.with_files(|files| files.promote(copy, current, topic, partition, known, now()))?;
+        self.note_live(topic, index);
+        Ok(())
     }
 
     pub(crate) fn remove(&self, folder: &Path) -> Result<(), LogError> {
@@ -156,7 +287,7 @@ impl LogDirectory {
     /// # Errors
     /// When the directory was given up.
     pub(crate) fn high_watermark(&self, topic: &str, index: i32) -> Result<Offset, LogError> {
-        let stored = |files: &LogDir<RealDisk>| files.high_watermark(topic, Partition(index));
+        let stored = |files: &LogDir<WatchedDisk>| files.high_watermark(topic, Partition(index));
         self.with_files(|files| Ok(stored(files).unwrap_or(Offset::ZERO)))
     }
 
@@ -208,11 +339,7 @@ impl LogDirectory {
 
     /// Bytes of a partition's segments, by its files; 0 where it has none.
     pub(crate) fn log_bytes(&self, topic: &str, index: i32) -> u64 {
-        let folder = self.path.join(log::FolderName::live(topic, Partition(index)));
-        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let is_log =
-            |file: &std::fs::DirEntry| file.file_name().to_string_lossy().ends_with(".log");
-        files.filter(is_log).filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+        folder_bytes(&self.path.join(log::FolderName::live(topic, Partition(index))))
     }
 
     /// Room on the volume.
@@ -222,7 +349,7 @@ impl LogDirectory {
 
     fn with_files<T>(
         &self,
-        work: impl FnOnce(&LogDir<RealDisk>) -> Result<T, LogError>,
+        work: impl FnOnce(&LogDir<WatchedDisk>) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
         match &*files {
@@ -230,7 +357,7 @@ impl LogDirectory {
             None => Err(LogError::Storage(StorageError {
                 attempt: "use",
                 path: self.path.clone(),
-                source: std::io::Error::other("the directory was given up"),
+                source: io::Error::other("the directory was given up"),
             })),
         }
     }
@@ -242,6 +369,20 @@ pub(crate) struct Checkpoints {
     pub recovery_points: OffsetsByPartition,
     pub start_offsets: OffsetsByPartition,
     pub high_watermarks: OffsetsByPartition,
+}
+
+/// Bytes of a log's segments, by its files.
+pub(crate) fn folder_bytes(folder: &Path) -> u64 {
+    segments(folder).map(|(_, bytes)| bytes).sum()
+}
+
+/// Name and length of each segment file.
+fn segments(folder: &Path) -> impl Iterator<Item = (String, u64)> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|file| {
+        let name = file.file_name().into_string().ok().filter(|name| name.ends_with(".log"))?;
+        Some((name, file.metadata().ok()?.len()))
+    })
 }
 
 /// The wall clock.

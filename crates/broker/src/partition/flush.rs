@@ -4,7 +4,7 @@
 //! it began is served by it, and whoever comes meanwhile shares the next one.
 
 use super::{Move, Partition, Waiter, now};
-use log::{FlushJob, RealDisk};
+use log::{FlushJob, WatchedDisk};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use types::{ErrorCode, Offset};
@@ -24,7 +24,7 @@ impl Partition {
             self.await_move(Move::Committed, &waiter);
             if let Some(job) = self.next_flush(offset).await? {
                 let partition = Arc::clone(self);
-                let run = self.directory.pool.run(move || partition.run_flush(job));
+                let run = self.directory().pool.run(move || partition.run_flush(job));
                 self.forget(Move::Committed, &waiter);
                 return run.await.unwrap_or(Err(ErrorCode::KafkaStorageError));
             }
@@ -40,7 +40,7 @@ impl Partition {
     async fn next_flush(
         self: &Arc<Self>,
         offset: Offset,
-    ) -> Result<Option<FlushJob<RealDisk>>, ErrorCode> {
+    ) -> Result<Option<FlushJob<WatchedDisk>>, ErrorCode> {
         let mut log = self.log().await?;
         if log.recovery_point() > offset || self.flushing.0.swap(true, Ordering::AcqRel) {
             return Ok(None);
@@ -56,7 +56,7 @@ impl Partition {
     }
 
     /// Runs to its end even if whoever began it has gone.
-    fn run_flush(&self, job: FlushJob<RealDisk>) -> Result<(), ErrorCode> {
+    fn run_flush(&self, job: FlushJob<WatchedDisk>) -> Result<(), ErrorCode> {
         let flushed = job.run();
         let result = match (flushed, self.log_if_open()) {
             (Ok(flushed), Some(mut log)) => {

@@ -1,27 +1,33 @@
 //! The partitions that this broker holds: each one log, its ends, and those who wait for it.
 
+mod directories;
 mod directory;
 mod ends;
 mod flush;
+mod future;
 mod leadership;
 mod moves;
 mod neighbours;
 mod part;
+mod place;
 mod pool;
 mod registry;
+mod relocations;
 mod rules;
 mod throttle;
 mod topic;
 mod waiters;
 
-pub(crate) use directory::{Checkpoints, LogDirectory, now};
+pub(crate) use directory::{Checkpoints, LogDirectory, folder_bytes, now};
 pub(crate) use ends::EndsSeen;
+pub(crate) use future::{FutureReplica, Step};
 pub(crate) use leadership::Leader;
 pub(crate) use moves::Move;
 pub(crate) use neighbours::{Neighbours, Proposed, ReplicaTerms};
 pub(crate) use part::FetchingReplica;
 pub(crate) use pool::BlockingPool;
 pub(crate) use registry::Partitions;
+pub(crate) use relocations::Relocations;
 pub(crate) use rules::TopicRules;
 pub(crate) use throttle::{Throttle, Throttled};
 pub(crate) use topic::{Topic, TopicFacts};
@@ -35,17 +41,18 @@ use log::{Appended, LogError, Origin};
 use metadata::image::PartitionState;
 use moves::Moves;
 use part::Part;
+use place::Place;
 use record::ValidBatch;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
+use types::{DirectoryId, ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 
 /// One replica of a partition on this broker.
 pub(crate) struct Partition {
     pub topic: Arc<TopicFacts>,
     pub index: i32,
-    directory: Arc<LogDirectory>,
+    place: Place,
     neighbours: Arc<Neighbours>,
     leadership: Leadership,
     replica: Mutex<Replica>,
@@ -137,7 +144,7 @@ impl Partition {
         Self {
             topic,
             index,
-            directory,
+            place: Place::new(directory),
             neighbours,
             leadership: Leadership::new(state),
             replica: Mutex::new(replica),
@@ -165,8 +172,31 @@ impl Partition {
         self.leadership.has_enough_in_sync(self.topic.rules.load().in_sync_min)
     }
 
-    pub(crate) fn directory(&self) -> &Arc<LogDirectory> {
-        &self.directory
+    /// Where it is at this moment.
+    pub(crate) fn directory(&self) -> Arc<LogDirectory> {
+        self.place.directory()
+    }
+
+    /// Takes over where the image says that it is.
+    pub(crate) fn set_assigned(&self, directory: DirectoryId) {
+        self.place.set_assigned(directory);
+    }
+
+    /// The directory that it is in, or about to be in, if the controller does not know.
+    pub(crate) fn untold_directory(&self) -> Option<DirectoryId> {
+        self.place.untold().filter(|_| !self.is_gone())
+    }
+
+    /// Leaves service: its directory has failed, and nothing there is tried again.
+    pub(crate) fn lose(&self) {
+        let mut replica = self.replica();
+        self.is_open.store(false, Ordering::Release);
+        if let LogState::Open(_) = &replica.log {
+            replica.log = LogState::Closed;
+            replica.part = Part::Idle;
+        }
+        drop(replica);
+        self.moves.wake_all();
     }
 
     /// Whether it was deleted.
@@ -220,7 +250,7 @@ impl Partition {
     pub(crate) async fn log(self: &Arc<Self>) -> Result<LogGuard<'_>, ErrorCode> {
         while !self.is_open.load(Ordering::Acquire) {
             let partition = Arc::clone(self);
-            let opened = self.directory.pool.run(move || partition.open().map(drop)).await;
+            let opened = self.directory().pool.run(move || partition.open().map(drop)).await;
             opened.unwrap_or(Err(ErrorCode::KafkaStorageError))?;
         }
         self.log_if_open().ok_or(ErrorCode::NotLeaderOrFollower)
@@ -238,6 +268,9 @@ impl Partition {
         match &replica.log {
             LogState::Open(_) => return Ok(LogGuard { partition: self, replica }),
             LogState::Gone => return Err(ErrorCode::NotLeaderOrFollower),
+            LogState::Closed if self.directory().is_offline() => {
+                return Err(ErrorCode::KafkaStorageError);
+            }
             LogState::Closed => {}
         }
         let (log, high_watermark) = self.open_files().map_err(|error| {
@@ -255,8 +288,9 @@ impl Partition {
 
     fn open_files(&self) -> Result<(PartitionLog, Offset), LogError> {
         let config = self.topic.rules.load().log.clone();
-        let log = self.directory.open_log(&self.topic.name, self.topic.id, self.index, config)?;
-        Ok((log, self.directory.high_watermark(&self.topic.name, self.index)?))
+        let directory = self.directory();
+        let log = directory.open_log(&self.topic.name, self.topic.id, self.index, config)?;
+        Ok((log, directory.high_watermark(&self.topic.name, self.index)?))
     }
 
     /// Puts the topic's present rules in force in an open log.

@@ -391,7 +391,8 @@ impl LogGuard<'_> {
 
     /// What was cut is not to count as durable when the log has grown again.
     fn store_recovery_point(&self) -> Result<(), LogError> {
-        let Partition { topic, index, directory, .. } = self.partition;
+        let Partition { topic, index, .. } = self.partition;
+        let directory = self.partition.directory();
         directory.store_recovery_point(&topic.name, *index, self.recovery_point())
     }
 

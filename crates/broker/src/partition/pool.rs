@@ -42,16 +42,17 @@ impl std::fmt::Debug for BlockingPool {
 
 impl BlockingPool {
     /// Runs `work` on a thread of the pool; `None` if it panicked.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    pub(crate) fn run<T, F>(&self, work: F) -> impl Future<Output = Option<T>> + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
         let (done, result) = oneshot::channel();
         self.submit(Box::new(move || {
             // Whoever asked may have gone away.
             let _ = done.send(work());
         }));
-        result.await.ok()
+        async { result.await.ok() }
     }
 
     fn submit(&self, job: Job) {

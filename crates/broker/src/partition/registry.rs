@@ -9,14 +9,14 @@
 //! A lookup takes no lock and hashes once. A change copies one shard of each map, so that ten
 //! thousand topics cost little more to create than ten.
 
-use super::{LogDirectory, Neighbours, Partition, Topic, TopicFacts, TopicRules};
+use super::directories::Directories;
+use super::{LogDirectory, Neighbours, Partition, Relocations, Topic, TopicFacts, TopicRules};
 use arc_swap::{ArcSwap, Guard};
 use metadata::image::{self, Changes, TopicChange};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use types::{DirectoryId, NodeId, TopicId};
+use types::{NodeId, TopicId};
 
 const SHARDS: usize = 64;
 
@@ -32,8 +32,8 @@ struct Index<K> {
 #[derive(Debug)]
 pub(crate) struct Partitions {
     neighbours: Arc<Neighbours>,
-    directories: Vec<Arc<LogDirectory>>,
-    next_directory: AtomicUsize,
+    directories: Directories,
+    relocations: Arc<Relocations>,
     by_name: Index<Arc<str>>,
     by_id: Index<TopicId>,
     /// Held while the maps change; readers do not need it.
@@ -81,11 +81,10 @@ impl Partitions {
     /// # Panics
     /// Without a directory.
     pub(crate) fn new(neighbours: Arc<Neighbours>, directories: Vec<Arc<LogDirectory>>) -> Self {
-        assert!(!directories.is_empty(), "a broker has a log directory");
         Self {
             neighbours,
-            directories,
-            next_directory: AtomicUsize::new(0),
+            directories: Directories::new(directories),
+            relocations: Arc::default(),
             by_name: Index::new(),
             by_id: Index::new(),
             changing: Mutex::new(()),
@@ -100,8 +99,25 @@ impl Partitions {
         &self.neighbours
     }
 
-    pub(crate) fn directories(&self) -> &[Arc<LogDirectory>] {
+    pub(crate) fn directories(&self) -> &Directories {
         &self.directories
+    }
+
+    pub(crate) fn relocations(&self) -> &Arc<Relocations> {
+        &self.relocations
+    }
+
+    /// Takes what is in directories that have failed out of service. It may block.
+    pub(crate) fn lose_offline(&self) {
+        for partition in self.all() {
+            if partition.directory().is_offline() {
+                partition.cancel_move();
+                partition.lose();
+            } else if partition.future().is_some_and(|future| future.directory.is_offline()) {
+                partition.cancel_move();
+                self.check_told(&partition);
+            }
+        }
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<Arc<Topic>> {
@@ -179,6 +195,7 @@ impl Partitions {
                 if was_replicated || partition.is_replicated() {
                     self.neighbours.moved(partition);
                 }
+                self.place(partition, state);
             }
         }
         let comes = |index: &i32| {
@@ -226,36 +243,46 @@ impl Partitions {
             if let Some(partition) = topic.partition(*index) {
                 return Some(Arc::clone(partition));
             }
-            let directory = self.directory(&topic.facts.name, *index, state)?;
+            let assigned = state.directory_of(self.node())?;
+            let directory = self.directories.choose(&topic.facts, *index, assigned);
             let (facts, neighbours) = (Arc::clone(&topic.facts), Arc::clone(&self.neighbours));
             let partition = Partition::new(facts, *index, state, directory, neighbours);
             let partition = Arc::new(partition);
             if partition.is_replicated() {
                 self.neighbours.moved(&partition);
             }
+            self.place(&partition, state);
+            self.resume_move(&partition);
             Some(partition)
         };
         let partitions = described.partitions.iter().map(slot).collect();
         Topic { facts: Arc::clone(&topic.facts), partitions }
     }
 
-    /// Where a replica of this node lives: where its folder is, where the image says, or in turn.
-    fn directory(
-        &self,
-        topic: &str,
-        index: i32,
-        state: &image::PartitionState,
-    ) -> Option<Arc<LogDirectory>> {
-        let assigned: DirectoryId = state.directory_of(self.node())?;
-        let holds = |directory: &&Arc<LogDirectory>| directory.holds(topic, index);
-        let is_assigned = |directory: &&Arc<LogDirectory>| directory.id == assigned;
-        let turn = || {
-            let turn = self.next_directory.fetch_add(1, Ordering::Relaxed);
-            self.directories.get(turn % self.directories.len())
-        };
-        let directories = &self.directories;
-        let found = directories.iter().find(holds).or_else(|| directories.iter().find(is_assigned));
-        found.or_else(turn).cloned()
+    /// Notes where the image says that a replica is.
+    fn place(&self, partition: &Arc<Partition>, state: &image::PartitionState) {
+        if let Some(assigned) = state.directory_of(self.node()) {
+            partition.set_assigned(assigned);
+            self.check_told(partition);
+        }
+    }
+
+    /// Has the controller told where a replica is, if it does not know.
+    pub(crate) fn check_told(&self, partition: &Arc<Partition>) {
+        if partition.untold_directory().is_some() {
+            self.relocations.tell_of(Arc::clone(partition));
+        }
+    }
+
+    /// Takes up a move between directories that an earlier run has begun.
+    fn resume_move(&self, partition: &Arc<Partition>) {
+        let here = partition.directory();
+        for directory in self.directories.online() {
+            let folder = directory.take_future(&partition.topic.name, partition.index);
+            let Some(folder) = folder.filter(|_| !Arc::ptr_eq(directory, &here)) else { continue };
+            partition.resume_move(directory, folder);
+            self.relocations.begun(Arc::clone(partition));
+        }
     }
 
     fn put(&self, topic: Topic) {
@@ -284,8 +311,8 @@ mod tests {
     use super::*;
     use crate::partition::ReplicaTerms;
     use image::{Image, Replay};
-    use log::{FileCache, LogDir, RealDisk};
-    use types::{LeaderEpoch, Offset};
+    use log::{FileCache, LogDir, WatchedDisk};
+    use types::{DirectoryId, LeaderEpoch, Offset};
     use wire::partition_change_record::PartitionChangeRecord;
     use wire::partition_record::PartitionRecord;
     use wire::record_frame::MetadataRecord;
@@ -301,7 +328,8 @@ mod tests {
     #[test]
     fn a_partition_that_moves_here_is_served_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let files = LogDir::open(RealDisk, FileCache::new(4), folder.path().to_owned()).unwrap();
+        let path = folder.path().to_owned();
+        let files = LogDir::open(WatchedDisk::new(path.clone()), FileCache::new(4), path).unwrap();
         let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
         let here = NodeId(1);
         let neighbours = Neighbours::new(here, ReplicaTerms { lag_ms_max: 1, backoff_ms: 1 });

@@ -5,7 +5,7 @@ use crate::partition::{
     AppendError, FetchingReplica, LogDirectory, Neighbours, Partition, Partitions, Proposed,
     ReplicaTerms, TopicRules, now,
 };
-use log::{FileCache, LogDir, Origin, RealDisk};
+use log::{FileCache, LogDir, Origin, WatchedDisk};
 use metadata::image::{Changes, Image, Replay};
 use record::{BatchBuilder, Codec, Producer, with_scratch};
 use replica::{EpochEnd, Fetch, Fetched, FollowerInput, IsrAnswer};
@@ -190,7 +190,8 @@ impl Broker {
 }
 
 fn partitions(node: NodeId, folder: &std::path::Path) -> Partitions {
-    let files = LogDir::open(RealDisk, FileCache::new(4), folder.to_owned()).unwrap();
+    let disk = WatchedDisk::new(folder.to_owned());
+    let files = LogDir::open(disk, FileCache::new(4), folder.to_owned()).unwrap();
     let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
     let terms = ReplicaTerms { lag_ms_max: i64::MAX, backoff_ms: 1 };
     Partitions::new(Arc::new(Neighbours::new(node, terms)), vec![Arc::new(directory)])

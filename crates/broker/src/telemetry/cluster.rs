@@ -32,8 +32,13 @@ pub(super) fn render_partitions(page: &mut Exposition, image: &Image, node: Node
 
 /// Blocks for as long as the volumes take to answer.
 pub(super) fn render_directories(page: &mut Exposition, node: &Node) {
-    let directories = node.partitions.directories().iter();
+    let directories = node.partitions.directories();
+    let offline = directories.all().iter().filter(|directory| directory.is_offline()).count();
+    let name = "klamm_log_directories_offline";
+    page.family(name, "gauge", "Log directories that have failed.");
+    page.sample(name, &[], offline as u64);
     let spaces: Vec<_> = directories
+        .online()
         .filter_map(|directory| {
             Some((directory.path.display().to_string(), directory.space().ok()?))
         })

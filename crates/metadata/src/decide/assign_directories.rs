@@ -16,7 +16,7 @@ use crate::image::{BrokerRegistration, Topic};
 use crate::metadata_version::MetadataVersion;
 
 /// Notes where replicas are; one in a directory that is offline can neither lead nor be in sync.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AssignReplicasToDirs(pub AssignReplicasToDirsRequest);
 
 impl Command for AssignReplicasToDirs {

@@ -29,6 +29,7 @@ fn membership(incarnation: u8, port: u16) -> Membership {
             endpoints: vec![Endpoint::new("PLAINTEXT", "127.0.0.1", port, 0)],
             rack: None,
             directories: vec![DirectoryId::from_random([2; 16])],
+            directory_news: tokio::sync::watch::channel(Default::default()).1,
             epoch_left_in: None,
             beats_often: true,
         }),

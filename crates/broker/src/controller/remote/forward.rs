@@ -2,9 +2,10 @@
 //! (KIP-590), or directly where the broker asks for itself.
 
 use metadata::decide::{
-    AllocateProducerIds, AlterConfigs, AlterPartition, AlterPartitionReassignments, Command,
-    CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders, IncrementalAlterConfigs,
-    ListPartitionReassignments, Refusal, UnregisterBroker, UnregisterController, UpdateFeatures,
+    AllocateProducerIds, AlterConfigs, AlterPartition, AlterPartitionReassignments,
+    AssignReplicasToDirs, Command, CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders,
+    IncrementalAlterConfigs, ListPartitionReassignments, Refusal, UnregisterBroker,
+    UnregisterController, UpdateFeatures,
 };
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use wire::allocate_producer_ids_request::AllocateProducerIdsRequest;
 use wire::alter_configs_request::AlterConfigsRequest;
 use wire::alter_partition_reassignments_request::AlterPartitionReassignmentsRequest;
 use wire::alter_partition_request::AlterPartitionRequest;
+use wire::assign_replicas_to_dirs_request::AssignReplicasToDirsRequest;
 use wire::create_partitions_request::CreatePartitionsRequest;
 use wire::create_topics_request::CreateTopicsRequest;
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
@@ -29,7 +31,8 @@ use super::RemoteController;
 use crate::peer::{Encode, Encoded, PeerError, Versions, response};
 
 /// What a broker asks for itself goes to the controller without an envelope.
-const OWN: &[ApiKey] = &[ApiKey::AllocateProducerIds, ApiKey::AlterPartition];
+const OWN: &[ApiKey] =
+    &[ApiKey::AllocateProducerIds, ApiKey::AlterPartition, ApiKey::AssignReplicasToDirs];
 
 const ENVELOPE_VERSION: i16 = 0;
 const PRINCIPAL_VERSION: i16 = 0;
@@ -183,6 +186,18 @@ forwarded! {
     ElectLeaders<'static> => ElectLeadersRequest,
     AlterPartitionReassignments<'static> => AlterPartitionReassignmentsRequest,
     ListPartitionReassignments<'static> => ListPartitionReassignmentsRequest,
+}
+
+impl Forwarded for AssignReplicasToDirs {
+    type Request = AssignReplicasToDirsRequest;
+
+    fn request(self) -> Self::Request {
+        self.0
+    }
+
+    fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
+        response
+    }
 }
 
 impl Forwarded for DeleteTopics<'static> {

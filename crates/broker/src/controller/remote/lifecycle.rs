@@ -28,6 +28,27 @@ pub(super) struct Lifecycle {
     pub orders: watch::Receiver<Order>,
 }
 
+/// Directories that have failed, of which the controller has not heard yet.
+#[derive(Debug, Default)]
+struct Untold {
+    told: usize,
+    since: Option<Instant>,
+}
+
+impl Untold {
+    fn are_told(&mut self, failed: usize) {
+        (self.told, self.since) = (failed, None);
+    }
+
+    /// Whether one of those is left for longer than `patience`.
+    fn is_over(&mut self, failed: usize, now: Instant, patience: Duration) -> bool {
+        if failed == self.told {
+            return false;
+        }
+        now.duration_since(*self.since.get_or_insert(now)) >= patience
+    }
+}
+
 impl Lifecycle {
     /// Lives until the controller lets it go, then waits to be dropped; returns where it failed.
     pub async fn run(mut self) {
@@ -40,12 +61,22 @@ impl Lifecycle {
         let Some(epoch) = self.shared.broker_epoch() else { return };
         let mut applied = self.shared.applied.subscribe();
         let mut ordered = self.orders.clone();
+        let broker = self.membership.broker.as_ref().expect("only brokers register");
+        let mut news = broker.directory_news.clone();
+        let mut untold = Untold::default();
         loop {
             let is_leaving = *ordered.borrow_and_update() != Order::Serve;
             let at = *applied.borrow_and_update();
+            let failed = news.borrow_and_update().offline.len();
             match self.beat(epoch, at, is_leaving).await {
-                Ok(reply) => self.take(&reply, is_leaving),
+                Ok(reply) => {
+                    untold.are_told(failed);
+                    self.take(&reply, is_leaving);
+                }
                 Err(error) => tracing::warn!(%error, "a heartbeat is lost"),
+            }
+            if untold.is_over(failed, Instant::now(), self.patience.directory_failure) {
+                self.shared.fail("the controller could not be told in time of a failed directory");
             }
             let stage = self.shared.stage.borrow().clone();
             match stage {
@@ -57,6 +88,7 @@ impl Lifecycle {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = ordered.changed() => {}
+                Ok(()) = news.changed() => {}
                 () = self.is_waited_for(&mut applied, &stage) => {}
             }
         }
@@ -133,14 +165,15 @@ impl Lifecycle {
         want_shut_down: bool,
     ) -> Result<BrokerHeartbeatResponse, PeerError> {
         let current_metadata_offset = applied.0 - 1;
+        let news = self.membership.directory_news();
         let request = BrokerHeartbeatRequest {
             broker_id: self.membership.node.0,
             broker_epoch: epoch.0,
             current_metadata_offset,
             want_fence: current_metadata_offset < epoch.0,
             want_shut_down,
-            cordoned_log_dirs: Some(Vec::new()),
-            ..BrokerHeartbeatRequest::default()
+            offline_log_dirs: news.offline,
+            cordoned_log_dirs: Some(news.cordoned),
         };
         let answered = self.controller.call(request).await?;
         let response = answered.read::<BrokerHeartbeatRequest>()?;

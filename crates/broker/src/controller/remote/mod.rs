@@ -40,6 +40,8 @@ pub(crate) struct Patience {
     pub registration: Duration,
     /// `request.timeout.ms`.
     pub request: Duration,
+    /// `log.dir.failure.timeout.ms`.
+    pub directory_failure: Duration,
 }
 
 impl Patience {
@@ -50,6 +52,7 @@ impl Patience {
             session: time("broker.session.timeout.ms"),
             registration: time("initial.broker.registration.timeout.ms"),
             request: time("request.timeout.ms"),
+            directory_failure: time("log.dir.failure.timeout.ms"),
         }
     }
 }

@@ -23,6 +23,5 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("9223372036854775807")
         .at_least(0)
         .cluster_wide()
-        .unsupported()
         .doc("Bytes per second at which replicas may move between this broker's log directories."),
 ];

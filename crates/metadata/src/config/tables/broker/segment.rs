@@ -8,14 +8,13 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("")
         .allow(Allowed::Items { words: &[], empty: true, null: true })
         .per_broker()
-        .unsupported()
         .doc("Log directories, or `*` for all, that receive no further replicas."),
     list("log.dir")
         .or("/tmp/kafka-logs")
         .allow(Allowed::Items { words: &[], empty: false, null: false })
         .high()
         .doc("The log directory, where `log.dirs` is not set."),
-    long("log.dir.failure.timeout.ms").or("30000").at_least(1).low().unsupported().doc(
+    long("log.dir.failure.timeout.ms").or("30000").at_least(1).low().doc(
         "Time in milliseconds after which a broker that cannot tell the controller of a \
          failed log directory stops.",
     ),
