@@ -50,12 +50,24 @@ impl RequestContext<'_> {
         topic: &str,
         index: i32,
     ) -> Result<Arc<Partition>, ErrorCode> {
-        let topic = self.node.partitions.named(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        let partition = topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let partition = self.partition_here(topic, index)?;
         match partition.led_by(self.node.settings.node_id) {
-            Ok(_) => Ok(Arc::clone(partition)),
+            Ok(_) => Ok(partition),
             Err(_) => Err(ErrorCode::NotLeaderOrFollower),
         }
+    }
+
+    /// A partition that this node leads or follows.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub(crate) fn partition_here(
+        &self,
+        topic: &str,
+        index: i32,
+    ) -> Result<Arc<Partition>, ErrorCode> {
+        let topic = self.node.partitions.named(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        topic.partition(index).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
     }
 }
 

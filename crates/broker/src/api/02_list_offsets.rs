@@ -28,8 +28,10 @@ const FIRST_VERSION_WITH_EPOCH: i16 = 4;
 
 const FIRST_VERSION_WITH_NOT_AVAILABLE: i16 = 5;
 
-/// A consumer's id in place of a replica's; -2 is a debugging consumer.
+/// A consumer's id in place of a replica's.
 const CONSUMER: i32 = -1;
+/// A debugging consumer, who may ask any replica.
+const DEBUGGER: i32 = -2;
 const READ_COMMITTED: i8 = 1;
 
 /// Where reading may go up to.
@@ -53,7 +55,11 @@ pub(crate) async fn answer<'a>(
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in &topic.partitions {
-            let found = find(context, &topic.name, wanted, bound).await;
+            let partition = match request.replica_id {
+                DEBUGGER => context.partition_here(&topic.name, wanted.partition_index),
+                _ => context.led_partition(&topic.name, wanted.partition_index),
+            };
+            let found = find(context, partition, wanted, bound).await;
             let mut found = response(wanted.partition_index, found);
             if context.version < FIRST_VERSION_WITH_EPOCH {
                 found.leader_epoch = LeaderEpoch::NONE.0;
@@ -89,7 +95,7 @@ fn response(
 
 async fn find(
     context: &RequestContext<'_>,
-    topic: &str,
+    partition: Result<Arc<Partition>, ErrorCode>,
     wanted: &ListOffsetsPartition,
     bound: Bound,
 ) -> Result<Option<TimestampedOffset>, ErrorCode> {
@@ -97,7 +103,7 @@ async fn find(
     if first_version.is_some_and(|(_, version)| context.version < *version) {
         return Err(ErrorCode::UnsupportedVersion);
     }
-    let partition = context.led_partition(topic, wanted.partition_index)?;
+    let partition = partition?;
     let current = LeaderEpoch(wanted.current_leader_epoch);
     if let Some(code) = epoch_error(current, partition.leader().epoch) {
         return Err(code);
