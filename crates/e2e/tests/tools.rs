@@ -30,6 +30,7 @@ mod sides;
 #[path = "tools/tables.rs"]
 mod tables;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use e2e::Product;
@@ -47,8 +48,15 @@ const TABLES: &[(&str, &str)] = &[
     ("unreachable", load::UNREACHABLE),
 ];
 
+/// The tests of this file start several JVMs each: one after the other they take no longer.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn tools_that_ask_a_broker_answer_alike_on_both_sides() {
+    let _turn = alone();
     let Some(mut bench) = Bench::start() else { return };
     bench.file("cut.json", &partitions("letters", &[(0, 2)]));
     bench.file("beyond.json", &partitions("letters", &[(0, 1000)]));
@@ -91,18 +99,29 @@ fn tools_that_ask_a_broker_answer_alike_on_both_sides() {
 }
 
 /// What only a cluster has, on three nodes that are brokers and controllers.
-#[test]
-fn tools_of_a_cluster_answer_alike() {
-    let Some(mut bench) = cluster::Bench::start(Product::Kafka) else { return };
+fn check_tools_of_a_cluster(product: Product, tables: &[&str]) {
+    let _turn = alone();
+    let Some(mut bench) = cluster::Bench::start(product) else { return };
     bench.file("topics.json", r#"{"version":1,"topics":[{"topic":"moved"}]}"#);
     bench.file("elect.json", r#"{"partitions":[{"topic":"moved","partition":1}]}"#);
     reassign::FILES.iter().for_each(|(name, text)| bench.file(name, text));
     bench.controller_file("controller.properties");
-    for table in [cluster::QUORUM, cluster::NODES, reassign::ELECTIONS, reassign::MOVES] {
-        bench.compare(table);
-    }
+    tables.iter().for_each(|table| bench.compare(table));
     bench.compare_replica_verification();
     bench.finish();
+}
+
+#[test]
+fn tools_of_a_cluster_answer_alike_on_kafka() {
+    let tables =
+        [cluster::QUORUM, cluster::NODES, reassign::ELECTIONS, reassign::MOVES, reassign::HELD];
+    check_tools_of_a_cluster(Product::Kafka, &tables);
+}
+
+#[test]
+fn tools_of_a_cluster_answer_alike_on_klamm() {
+    let tables = [cluster::QUORUM, cluster::NODES, reassign::ELECTIONS, reassign::MOVES];
+    check_tools_of_a_cluster(Product::Klamm, &tables);
 }
 
 fn partitions(topic: &str, offsets: &[(i32, i64)]) -> String {

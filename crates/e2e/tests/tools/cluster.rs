@@ -60,6 +60,7 @@ pub const NODES: &str = r"
 
 /// The cluster, the JVM of Java's tools, and what differed so far.
 pub struct Bench {
+    sides: [Side; 2],
     java: JavaTools,
     cluster: Cluster,
     files: tempfile::TempDir,
@@ -73,7 +74,11 @@ impl Bench {
         // leaders stay where the tables put them
         let plan = Plan::combined(product, 3).with("auto.leader.rebalance.enable=false\n");
         let cluster = Cluster::start(&plan)?;
-        Some(Self { java, cluster, files: folders::scratch(), report: Report::default() })
+        let sides = match product {
+            Product::Kafka | Product::KafkaToMeasure => [Side::JavasOnKafka, Side::OursOnKafka],
+            Product::Klamm => [Side::JavasOnKlamm, Side::OursOnKlamm],
+        };
+        Some(Self { sides, java, cluster, files: folders::scratch(), report: Report::default() })
     }
 
     /// A file that cases name `{files}/NAME`.
@@ -114,7 +119,8 @@ impl Bench {
         };
         let (javas, ours) = place.both(table);
         for (case, (theirs, its)) in cases(table).zip(javas.iter().zip(&ours)) {
-            self.report.compare(&case, (Side::JavasOnKafka, theirs), (Side::OursOnKafka, its));
+            let [javas, ours] = self.sides;
+            self.report.compare(&case, (javas, theirs), (ours, its));
         }
     }
 

@@ -144,7 +144,12 @@ pub const MOVES: &str = r"
     kafka-reassign-partitions --verify --reassignment-json-file {files}/dirs.json
     kafka-reassign-partitions --verify --reassignment-json-file {files}/dirs-elsewhere.json
     kafka-reassign-partitions --cancel --reassignment-json-file {files}/dirs.json
+    kafka-topics --delete --topic moved
+    gone moved: kafka-topics --list
+";
 
+/// A throttle holds the reassignment while it is looked at.
+pub const HELD: &str = r"
     kafka-topics --create --topic heavy --replica-assignment 1
     until heavy: kafka-topics --list
     shape: kafka-producer-perf-test --topic heavy --num-records 3000 --record-size 1000 --throughput -1
@@ -161,6 +166,4 @@ pub const MOVES: &str = r"
     kafka-configs --describe --entity-type topics --entity-name heavy
     kafka-topics --delete --topic heavy
     gone heavy: kafka-topics --list
-    kafka-topics --delete --topic moved
-    gone moved: kafka-topics --list
 ";
