@@ -27,9 +27,9 @@ pub const NODES_MAX: usize = 50;
 // each node has a port for clients, and may have one for the quorum
 const _: () = assert!(NODES_MAX * 2 < TO_HTTP_PORTS as usize);
 /// How many of the nodes vote.
-const VOTERS_MAX: usize = 1;
+const VOTERS_MAX: usize = 5;
 /// How many brokers keep a partition.
-const REPLICAS_MAX: usize = 1;
+const REPLICAS_MAX: usize = 3;
 
 /// A node of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

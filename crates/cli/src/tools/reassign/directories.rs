@@ -115,15 +115,21 @@ async fn start_once(
     }
     let mut started = Vec::new();
     for (broker, moves) in by_broker {
-        for (partition, verdict) in admin.alter_replica_log_dirs(broker, &moves).await? {
-            let replica = Replica { broker, partition };
+        let failed = |partition: &TopicPartition| {
+            let replica = Replica { broker, partition: partition.clone() };
+            ToolError::Failed(format!("Failed to alter dir for {replica}"))
+        };
+        let verdicts = admin.alter_replica_log_dirs(broker, &moves).await;
+        let verdicts = verdicts.map_err(|error| match moves.keys().next() {
+            Some(partition) => failed(partition),
+            None => error.into(),
+        })?;
+        for (partition, verdict) in verdicts {
             match verdict.map_err(|error| error.code()) {
-                Ok(()) => started.push(replica),
+                Ok(()) => started.push(Replica { broker, partition }),
                 // the replica is to come to the broker first
                 Err(ErrorCode::ReplicaNotAvailable) => {}
-                Err(_) => {
-                    return Err(ToolError::Failed(format!("Failed to alter dir for {replica}")));
-                }
+                Err(_) => return Err(failed(&partition)),
             }
         }
     }

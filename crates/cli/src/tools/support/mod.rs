@@ -85,8 +85,24 @@ fn meaning(code: types::ErrorCode) -> &'static str {
 
 pub type Done = Result<(), ToolError>;
 
+/// What a shell makes of SIGPIPE.
+const READER_GONE: i32 = 141;
+
+/// Ends the tool where its reader has seen enough, as `head` has: that is no fault of anybody's.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload_as_str().unwrap_or_default();
+        if text.starts_with("failed printing to std") && text.contains("Broken pipe") {
+            std::process::exit(READER_GONE);
+        }
+        usual(panic);
+    }));
+}
+
 /// Parses the arguments and runs the tool, with Kafka's exit codes.
 pub fn run(spec: &Spec, args: &[String], work: impl FnOnce(&Parsed) -> Done) -> ExitCode {
+    end_with_the_reader();
     let parsed = match spec.parse(args) {
         Ok(parsed) => parsed,
         Err(wrong) => return finish(spec, Err(ToolError::Usage(wrong))),

@@ -257,8 +257,10 @@ fn add_quorum(nodes: &mut BTreeMap<i32, Node>, quorum: &Quorum) -> (String, Heal
         let known = Some(replica.log_end_offset).filter(|end| *end >= 0);
         node.metadata_lag = end.zip(known).map(|(end, known)| (end - known).max(0));
         if is_silent(replica) && votes {
-            node.state = State::Silent;
             silent.insert(replica.id);
+            if node.state == State::Up {
+                node.state = State::Silent;
+            }
         }
         if let Some(endpoint) = quorum.endpoints.get(&replica.id).and_then(|all| all.first())
             && node.address.is_empty()
