@@ -361,6 +361,7 @@ fn ask_for_the_cluster(asker: &mut Asker) {
     });
     asker.ask(|_| ListConfigResourcesRequest::default());
     asker.ask(|_| DescribeLogDirsRequest { topics: None });
+    asker.ask(|_| AlterReplicaLogDirsRequest::default());
     asker.ask(|_| ElectLeadersRequest {
         topic_partitions: None,
         timeout_ms: TIMEOUT_MS,
