@@ -432,7 +432,7 @@ mod tests {
         for line in [
             "cluster c: BROKEN",
             "controller 1, epoch 4, 3 voters, high watermark 90",
-            "1    broker,CONTROLLER h:9091  -    up     1     2        0           -   0",
+            "1    broker,CONTROLLER h:9091  -    up     1     2        1           -   0",
             "2    broker,controller h:9092  -    up     0     2        1           -   2",
             "3    broker            h:9093  -    fenced 0     2        2           120 -",
             "9    controller        h:9093  -    up     -     -        -           -   0",
