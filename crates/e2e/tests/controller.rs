@@ -62,6 +62,9 @@ struct Beside {
     bytes_read: usize,
     dice: Seeded,
     incarnation: u8,
+    /// Kafka keeps a replica that a reassignment took away as an eligible leader; Klamm does not, as
+    /// it may come back without what was written meanwhile. The history ends there.
+    parted: bool,
 }
 
 /// Has Kafka do what `$command` decides, and compares.
@@ -80,6 +83,17 @@ macro_rules! hold {
     }};
 }
 
+fn keeps_a_removed_replica_eligible(record: &[u8]) -> bool {
+    match MetadataRecord::decode(record) {
+        Ok((MetadataRecord::PartitionChange(change), _)) => {
+            let replicas = change.replicas.unwrap_or_default();
+            let eligible = change.eligible_leader_replicas.unwrap_or_default();
+            !replicas.is_empty() && eligible.iter().any(|id| !replicas.contains(id))
+        }
+        _ => false,
+    }
+}
+
 #[test]
 fn decisions_are_those_of_kafkas_controller() {
     let only = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
@@ -88,7 +102,11 @@ fn decisions_are_those_of_kafkas_controller() {
         eprintln!("SEED={seed}");
         BROKERS.iter().for_each(|broker| beside.register(*broker));
         BROKERS.iter().for_each(|broker| beside.beat(*broker, false, false));
-        (0..STEPS).for_each(|_| beside.step());
+        for _ in 0..STEPS {
+            if !beside.parted {
+                beside.step();
+            }
+        }
     }
 }
 
@@ -209,6 +227,7 @@ impl Beside {
             bytes_read: 0,
             dice: Seeded::new(seed),
             incarnation: 0,
+            parted: false,
         };
         e2e::wait::until("Kafka's own broker is let in", || {
             beside.catch_up();
@@ -271,7 +290,8 @@ impl Beside {
         // Kafka looks at partitions in the order of a hash table
         let ours: BTreeSet<Vec<u8>> = ours.iter().map(encode).collect();
         let theirs: BTreeSet<Vec<u8>> = self.catch_up().into_iter().collect();
-        if ours != theirs {
+        self.parted |= theirs.iter().any(|record| keeps_a_removed_replica_eligible(record));
+        if ours != theirs && !self.parted {
             let show = |bytes: &Vec<u8>| {
                 let (record, version) = MetadataRecord::decode(bytes).expect("it was read before");
                 format!("v{version} {record:?}")
