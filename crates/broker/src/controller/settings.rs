@@ -113,14 +113,28 @@ fn quorum_config(
         kraft_versions: KRAFT_VERSIONS,
     };
     let auto_join = config.value("controller.quorum.auto.join.enable");
+    let endpoints = membership.quorum_endpoints();
+    let bootstrap: Vec<Endpoint> =
+        config.quorum.bootstrap_servers.iter().filter_map(|at| endpoint(at)).collect();
+    let mut static_voters: VoterSet = config.quorum.voters.iter().map(voter).collect();
+    if config.roles.controller
+        && endpoints.0.is_empty()
+        && bootstrap.len() <= 1
+        && static_voters.is_empty()
+    {
+        // nobody else can reach this controller: it is the whole quorum
+        let key = ReplicaKey { id: config.node_id, directory: None };
+        let me = Voter { key, endpoints: Endpoints::default(), kraft_versions: KRAFT_VERSIONS };
+        static_voters = std::iter::once(me).collect();
+    }
     raft::Config {
         node: config.node_id,
         directory,
-        endpoints: membership.quorum_endpoints(),
+        endpoints,
         can_become_voter: config.roles.controller,
         auto_join: auto_join == ConfigValue::Boolean(true),
-        bootstrap: config.quorum.bootstrap_servers.iter().filter_map(|at| endpoint(at)).collect(),
-        static_voters: config.quorum.voters.iter().map(voter).collect::<VoterSet>(),
+        bootstrap,
+        static_voters,
         timeouts: timeouts(config),
         listener,
         seed: 0,
