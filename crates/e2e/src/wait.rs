@@ -27,6 +27,21 @@ pub fn unhurried<T>(patience: Duration, attempt: impl FnMut() -> Option<T>) -> O
     every(QUESTION_INTERVAL, patience, attempt)
 }
 
+/// [`until`] for attempts that themselves wait for a server's answer.
+///
+/// # Panics
+/// After [`PATIENCE`], with `what`.
+pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = attempt().await {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
 fn every<T>(
     interval: Duration,
     patience: Duration,

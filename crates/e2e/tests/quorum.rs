@@ -230,9 +230,7 @@ fn voters_are_removed_and_added_with_javas_tool() {
     succeed(&mut remove, b"");
     cluster.await_state("another leads", || cluster.controller().is_some_and(|id| id != removed));
     create(&cluster, "by-two");
-    let told = described(&bootstrap, "--replication");
-    let row = told.lines().find(|line| line.starts_with(&removed.to_string()));
-    assert!(row.is_some_and(|row| row.contains("Observer")), "{told}");
+    await_status(&cluster, removed, "Observer");
     let properties = cluster.node(removed).properties();
     let config = properties.to_string_lossy();
     let command = || class(Release::Tools, "org.apache.kafka.tools.MetadataQuorumCommand");
@@ -240,12 +238,20 @@ fn voters_are_removed_and_added_with_javas_tool() {
     add.args(["--bootstrap-server", &bootstrap, "--command-config", &config, "add-controller"]);
     let added = output(&mut add, b"");
     assert!(added.status.success(), "{added:?}\n{}", cluster.story());
-    let told = described(&bootstrap, "--replication");
-    let row = told.lines().find(|line| line.starts_with(&removed.to_string()));
-    assert!(row.is_some_and(|row| row.contains("Follower")), "{told}");
+    await_status(&cluster, removed, "Follower");
     let killed = leader(&cluster);
     cluster.node_mut(killed).kill();
     create(&cluster, "by-the-two-others");
+}
+
+/// A leader knows an observer from its first fetch on.
+fn await_status(cluster: &Cluster, id: u8, status: &str) {
+    let bootstrap = cluster.node(BROKER).address();
+    cluster.await_state(&format!("{id} is shown as {status}"), || {
+        let told = described(&bootstrap, "--replication");
+        let row = told.lines().find(|line| line.starts_with(&id.to_string()));
+        row.is_some_and(|row| row.contains(status))
+    });
 }
 
 fn described(bootstrap: &str, how: &str) -> String {

@@ -6,7 +6,7 @@ mod cluster;
 use std::time::Duration;
 
 use client::TopicPartition;
-use cluster::{Cluster, eventually, on_runtime, produce_numbers, raw_fetch, raw_produce};
+use cluster::{Cluster, on_runtime, produce_numbers, raw_fetch, raw_produce};
 use e2e::Product::{Kafka, Klamm};
 use e2e::java::{Release, class};
 use e2e::process::succeed;
@@ -50,7 +50,7 @@ fn what_too_few_have_is_neither_acknowledged_nor_read() {
         followers.clone().for_each(|index| cluster.brokers[index].kill());
         cluster.await_in_sync("t", 1).await;
         // the controller knows first, the leader soon
-        eventually("too few are refused", async || {
+        wait::eventually("too few are refused", async || {
             let refused = raw_produce(port, "t", "unwanted", -1) == ErrorCode::NotEnoughReplicas;
             refused.then_some(())
         })
@@ -60,7 +60,7 @@ fn what_too_few_have_is_neither_acknowledged_nor_read() {
         assert_eq!(raw_fetch(port, "t", 0).1, end, "it is not committed and not shown");
         followers.for_each(|index| cluster.brokers[index].restart());
         cluster.await_in_sync("t", 3).await;
-        eventually("it is committed", async || {
+        wait::eventually("it is committed", async || {
             (raw_fetch(port, "t", 0).1.last().map(String::as_str) == Some("1")).then_some(())
         })
         .await;
@@ -81,7 +81,7 @@ fn a_leader_that_lost_an_unclean_election_cuts_what_it_alone_had() {
         produce_numbers(&producer, "t", 5000..5000 + FEW, |_| {}).await;
         cluster.brokers[first].kill();
         followers.for_each(|index| cluster.brokers[index].restart());
-        eventually("another one leads", async || {
+        wait::eventually("another one leads", async || {
             cluster.state("t").await.filter(|(leader, _)| *leader != first)
         })
         .await;
@@ -109,11 +109,12 @@ fn a_group_goes_on_when_its_coordinator_dies() {
         consumer.commit().await.expect("committed");
         let coordinator = cluster.await_in_sync(OFFSETS, 3).await;
         cluster.brokers[coordinator].kill();
-        let committed = eventually("the next coordinator knows what was committed", async || {
-            let offsets = cluster.admin().group_offsets("g").await.ok()?;
-            offsets.get(&TopicPartition::new("t", 0)).map(|committed| committed.offset)
-        })
-        .await;
+        let committed =
+            wait::eventually("the next coordinator knows what was committed", async || {
+                let offsets = cluster.admin().group_offsets("g").await.ok()?;
+                offsets.get(&TopicPartition::new("t", 0)).map(|committed| committed.offset)
+            })
+            .await;
         assert_eq!(usize::try_from(committed), Ok(FEW));
         produce_numbers(&cluster.producer(&[]), "t", FEW..2 * FEW, |_| {}).await;
         assert_eq!(cluster::consume(&mut consumer, FEW).await, FEW);
@@ -138,7 +139,7 @@ fn klamm_and_kafka_replicate_to_each_other(controller: e2e::Product) {
         produce_numbers(&cluster.producer(&[("acks", "all")]), "t", 0..FEW, |_| {}).await;
         cluster.await_equal_logs("t", FEW);
         cluster.brokers[0].kill();
-        eventually("Kafka leads", async || {
+        wait::eventually("Kafka leads", async || {
             cluster.state("t").await.filter(|(leader, isr)| *leader != 0 && isr.len() == 2)
         })
         .await;
@@ -146,7 +147,7 @@ fn klamm_and_kafka_replicate_to_each_other(controller: e2e::Product) {
         cluster.brokers[0].restart();
         cluster.await_in_sync("t", 3).await;
         cluster.await_equal_logs("t", 2 * FEW);
-        eventually("Klamm leads again", async || {
+        wait::eventually("Klamm leads again", async || {
             let partition = [TopicPartition::new("t", 0)];
             let _ = cluster.admin().elect_leaders(false, Some(&partition)).await;
             cluster.state("t").await.filter(|(leader, isr)| *leader == 0 && isr.len() == 3)
@@ -185,7 +186,7 @@ fn consumers_are_sent_to_the_replica_in_their_rack() {
         assert_eq!(preferred(&cluster::rack(0)), -1, "the leader itself");
         assert_eq!(preferred(&cluster::rack(1)), Cluster::id(1));
         assert_eq!(preferred("elsewhere"), -1);
-        eventually("the follower shows what is committed", async || {
+        wait::eventually("the follower shows what is committed", async || {
             (raw_fetch(cluster.brokers[1].port(), "t", 0).1.len() == FEW).then_some(())
         })
         .await;

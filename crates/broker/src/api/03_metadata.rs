@@ -129,8 +129,17 @@ async fn create_missing(
         let code = ErrorCode::LeaderNotAvailable;
         return missing.into_iter().map(|name| (name.to_owned(), code)).collect();
     };
-    let failed = reply.topics.into_iter().filter(|topic| topic.error_code != 0);
-    failed.map(|t| (t.name.into_owned(), ErrorCode::from_wire(t.error_code))).collect()
+    let failed = reply.topics.into_iter().filter_map(|topic| {
+        let code = ErrorCode::from_wire(topic.error_code);
+        is_failure(code).then(|| (topic.name.into_owned(), code))
+    });
+    failed.collect()
+}
+
+/// Whether a client is to hear of it: a topic that another broker created just now only has to
+/// reach this broker's image, so it is unknown as yet, which clients ask again about.
+fn is_failure(code: ErrorCode) -> bool {
+    !matches!(code, ErrorCode::None | ErrorCode::TopicAlreadyExists)
 }
 
 fn brokers(context: &RequestContext<'_>, image: &Image) -> Brokers {
@@ -235,5 +244,11 @@ mod tests {
     fn operations_are_kafka_s_bits() {
         // As Apache Kafka 4.4.0 answers without an authorizer.
         assert_eq!((TOPIC_OPERATIONS, CLUSTER_OPERATIONS), (3576, 8096));
+    }
+
+    #[test]
+    fn a_topic_that_another_broker_created_is_no_failure() {
+        assert!(!is_failure(ErrorCode::TopicAlreadyExists));
+        assert!(is_failure(ErrorCode::InvalidReplicationFactor));
     }
 }

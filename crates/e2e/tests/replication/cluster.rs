@@ -87,7 +87,7 @@ impl Cluster {
             ..NewTopic::default()
         };
         let admin = self.admin();
-        eventually("the topic is created", async || {
+        wait::eventually("the topic is created", async || {
             let created = admin.create_topics(std::slice::from_ref(&new), false).await;
             created.ok()?.remove(topic)?.ok()
         })
@@ -107,7 +107,7 @@ impl Cluster {
     /// Waits until so many replicas are in sync; tells who leads.
     pub async fn await_in_sync(&self, topic: &str, count: usize) -> usize {
         let what = format!("{count} replicas of {topic} are in sync");
-        let state = eventually(&what, async || {
+        let state = wait::eventually(&what, async || {
             self.state(topic).await.filter(|(_, isr)| isr.len() == count)
         });
         state.await.0
@@ -216,18 +216,6 @@ pub fn preferred_replica(port: u16, topic: &str, rack: &str) -> i32 {
 /// The rack of a broker, by its place.
 pub fn rack(index: usize) -> String {
     format!("rack-{index}")
-}
-
-/// The first `Some` of `attempt`, which may wait in between.
-pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + wait::PATIENCE;
-    loop {
-        if let Some(value) = attempt().await {
-            return value;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 pub fn on_runtime(test: impl Future<Output = ()>) {
