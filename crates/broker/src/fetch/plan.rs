@@ -196,7 +196,8 @@ async fn try_read(
     budget: &mut Budget,
 ) -> Result<Reading, Refused> {
     let partition = find(partitions, followed, want)?;
-    check_leadership(&partition, partitions.node(), followed.current_leader_epoch, want.reader)?;
+    let asked = followed.current_leader_epoch;
+    let epoch = check_leadership(&partition, partitions.node(), asked, want.reader)?;
     let ends = partition.ends().await?;
     if followed.last_fetched_epoch != LeaderEpoch::NONE {
         let known = partition.log().await?.epoch_end_offset(followed.last_fetched_epoch);
@@ -211,7 +212,7 @@ async fn try_read(
     }
     let ends = match want.reader {
         Reader::Replica { replica, is_news: true } => {
-            partition.log().await?.fetched(replica, from, followed.log_start)?
+            partition.log().await?.fetched(replica, epoch, from, followed.log_start)?
         }
         Reader::Replica { .. } | Reader::Consumer { .. } | Reader::Debugger => ends,
     };
@@ -268,12 +269,13 @@ fn find(
     Ok(Arc::clone(found))
 }
 
+/// The term in which the partition is read.
 fn check_leadership(
     partition: &Partition,
     node: NodeId,
     current_epoch: LeaderEpoch,
     reader: Reader,
-) -> Result<(), Refused> {
+) -> Result<LeaderEpoch, Refused> {
     let refused = |code, leader| Err(Refused { code, leader: Some(leader) });
     let epoch = match (partition.led_by(node), reader) {
         (Ok(epoch), _) => epoch,
@@ -286,7 +288,7 @@ fn check_leadership(
     };
     match epoch_error(current_epoch, epoch) {
         Some(code) => refused(code, partition.leader()),
-        None => Ok(()),
+        None => Ok(epoch),
     }
 }
 

@@ -291,19 +291,25 @@ impl LogGuard<'_> {
         }
     }
 
-    /// A follower fetches from `offset`, which says that it has everything before.
+    /// A follower fetches from `offset`, which says that it has everything before that is in the log
+    /// of `epoch`'s leader: in another term it may have cut some of it.
     ///
     /// # Errors
-    /// `NOT_LEADER_OR_FOLLOWER` to a broker that has been registered anew since.
+    /// `NOT_LEADER_OR_FOLLOWER` where `epoch` is over, and to a broker that has been registered anew
+    /// since.
     pub(crate) fn fetched(
         mut self,
         by: FetchingReplica,
+        epoch: LeaderEpoch,
         offset: Offset,
         log_start: Offset,
     ) -> Result<super::EndsSeen, ErrorCode> {
         let neighbours = &self.partition.neighbours;
         let (now, brokers) = (neighbours.now(), neighbours.brokers());
         let mut has_deleted = false;
+        if self.replica.part.leads_in() != Some(epoch) {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
         match &mut self.replica.part {
             Part::Leading(leading) => {
                 let Leading { machine, effects } = &mut **leading;

@@ -10,7 +10,9 @@ use metadata::image::{Changes, Image, Replay};
 use record::{BatchBuilder, Codec, Producer, with_scratch};
 use replica::{EpochEnd, Fetch, Fetched, FollowerInput, IsrAnswer};
 use std::sync::Arc;
-use types::{BrokerEpoch, DirectoryId, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId};
+use types::{
+    BrokerEpoch, DirectoryId, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId,
+};
 use wire::fetch_request::FetchPartition;
 use wire::partition_change_record::PartitionChangeRecord;
 use wire::partition_record::PartitionRecord;
@@ -257,6 +259,26 @@ async fn a_leader_that_appended_nothing_follows_at_once() {
     two.append("b").unwrap();
     two.serve(&one).await;
     assert_eq!(one.values(), ["a", "b"]);
+}
+
+/// A fetch may be looked at in one term and noted in the next, after its follower has cut its log.
+#[tokio::test]
+async fn a_position_of_another_term_is_not_noted() {
+    let (mut metadata, mut one, two) = pair();
+    one.append("a").unwrap();
+    let replica = FetchingReplica { node: two.node, broker_epoch: BrokerEpoch(2) };
+    metadata.elect(2, &[2, 1]);
+    metadata.elect(1, &[1, 2]);
+    metadata.tell(&mut [&mut one]);
+    let fetched = |epoch| {
+        let partition = one.partition();
+        let log = partition.log_if_open().unwrap();
+        log.fetched(replica, LeaderEpoch(epoch), Offset(1), Offset(0)).map(drop)
+    };
+    assert_eq!(fetched(0), Err(ErrorCode::NotLeaderOrFollower));
+    assert_eq!(one.ends(), (1, 0));
+    assert_eq!(fetched(2), Ok(()));
+    assert_eq!(one.ends(), (1, 1));
 }
 
 #[tokio::test]
