@@ -96,7 +96,7 @@ public class Numbered {
                     new ProducerRecord<>(topic, partition, name, Long.toString(number));
                 producer.send(record, (metadata, error) -> {
                     String line = error == null
-                        ? "A " + partition + " " + number + " " + metadata.offset()
+                        ? "A " + partition + " " + number + " " + metadata.offset() + " " + System.currentTimeMillis()
                         : "F " + partition + " " + number + " " + oneLine(error);
                     synchronized (told) { told.println(line); }
                 });

@@ -46,7 +46,7 @@ async function send(producer, partition, first, count, tell) {
   const messages = numbers.map((number) => ({ partition, key: name, value: String(number) }));
   try {
     const [{ baseOffset }] = await producer.send({ topic, acks: -1, messages });
-    numbers.forEach((number, i) => tell(`A ${partition} ${number} ${Number(baseOffset) + i}`));
+    numbers.forEach((number, i) => tell(`A ${partition} ${number} ${Number(baseOffset) + i} ${Date.now()}`));
   } catch (error) {
     numbers.forEach((number) => tell(`F ${partition} ${number} ${oneLine(error)}`));
   }

@@ -1,11 +1,8 @@
-//! A seeded plan of faults: kills, pauses and cut links, every few seconds, and their ends.
-//!
-//! No node is stopped in order: the snapshot that a log writes then, in Kafka's format, has only the
-//! last batch of each producer, so that a leader that starts from it takes an earlier one that was
-//! never acknowledged for a gap, and producers answer a gap with a new epoch and the batch again.
-//! Apache Kafka doubles records so within a minute.
+//! A seeded plan of faults: kills, pauses, stops and cut links, every few seconds, and their ends.
 
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::cluster::Cluster;
 
@@ -14,6 +11,8 @@ use crate::cluster::Cluster;
 pub enum Fault {
     /// `kill -9`; started again at its end.
     Kill(u8),
+    /// SIGTERM; started again at its end.
+    Stop(u8),
     /// SIGSTOP, and SIGCONT at its end.
     Pause(u8),
     /// Nothing of the first reaches the second.
@@ -66,11 +65,12 @@ fn step(dice: &mut Dice, nodes: u8, cuts: bool) -> Step {
         1 + u8::try_from(dice.roll(u64::from(nodes))).expect("fewer than 255 nodes")
     };
     let one = node(dice);
-    let kinds = if cuts { 10 } else { 6 };
+    let kinds = if cuts { 12 } else { 8 };
     let fault = match dice.roll(kinds) {
         0..=3 => Fault::Kill(one),
-        4..=5 => Fault::Pause(one),
-        6..=8 => {
+        4..=5 => Fault::Stop(one),
+        6..=7 => Fault::Pause(one),
+        8..=10 => {
             let others = node(dice);
             let other = if others == one { 1 + others % nodes } else { others };
             Fault::Cut(one, other)
@@ -86,15 +86,28 @@ fn step(dice: &mut Dice, nodes: u8, cuts: bool) -> Step {
 pub struct Fire<'c> {
     cluster: &'c mut Cluster,
     burning: Vec<(Fault, Instant)>,
+    faults: usize,
     started: Instant,
-    /// What happened, in words.
-    pub report: Vec<String>,
+    report: Vec<String>,
 }
 
 impl<'c> Fire<'c> {
     /// Nothing burns yet.
     pub fn new(cluster: &'c mut Cluster) -> Self {
-        Self { cluster, burning: Vec::new(), started: Instant::now(), report: Vec::new() }
+        let (burning, report) = (Vec::new(), Vec::new());
+        Self { cluster, burning, faults: 0, started: Instant::now(), report }
+    }
+
+    /// How many faults there were.
+    #[must_use]
+    pub fn faults(&self) -> usize {
+        self.faults
+    }
+
+    /// What happened, in words.
+    #[must_use]
+    pub fn report(&self) -> &[String] {
+        &self.report
     }
 
     /// Follows `plan` for so long, and then heals everything.
@@ -146,7 +159,9 @@ impl<'c> Fire<'c> {
     }
 
     fn begin(&mut self, fault: Fault) {
+        self.faults += 1;
         match fault {
+            Fault::Stop(node) => self.cluster.node_mut(node).server().signal(Signal::TERM),
             Fault::Kill(node) => self.cluster.node_mut(node).kill(),
             Fault::Pause(node) => self.cluster.node_mut(node).pause(),
             Fault::Cut(from, to) => self.cluster.network().cut(from, to),
@@ -158,6 +173,10 @@ impl<'c> Fire<'c> {
         self.tell(&format!("end of {fault:?}"));
         match fault {
             Fault::Kill(node) => self.cluster.node_mut(node).launch(),
+            Fault::Stop(node) => {
+                self.cluster.node_mut(node).server().await_end();
+                self.cluster.node_mut(node).launch();
+            }
             Fault::Pause(node) => self.cluster.node_mut(node).resume(),
             Fault::Cut(from, to) => self.cluster.network().heal(from, to),
             Fault::Isolate(node) => self.links(node, |network, from, to| network.heal(from, to)),
@@ -182,7 +201,8 @@ impl Fault {
     /// Who suffers it.
     fn victim(self) -> u8 {
         match self {
-            Self::Kill(node) | Self::Pause(node) | Self::Cut(node, _) | Self::Isolate(node) => node,
+            Self::Kill(node) | Self::Stop(node) | Self::Pause(node) => node,
+            Self::Cut(node, _) | Self::Isolate(node) => node,
         }
     }
 }

@@ -152,13 +152,28 @@ impl Node {
     /// If the tool fails.
     #[must_use]
     pub fn formatted(self, cluster: &str, flags: &[&str]) -> Option<Self> {
+        self.format(cluster, flags)?;
+        Some(self)
+    }
+
+    /// Loses all that it has on disk, and is formatted anew.
+    ///
+    /// # Panics
+    /// If it runs, or cannot be formatted.
+    pub fn empty(&mut self) {
+        assert!(!self.runs(), "a directory is not emptied below a process");
+        std::fs::remove_dir_all(self.data()).expect("remove the directory");
+        self.format(CLUSTER, &[]).expect("it was formatted before");
+    }
+
+    fn format(&self, cluster: &str, flags: &[&str]) -> Option<()> {
         let mut command = match self.product.program() {
             Program::Klamm => tool("storage"),
             Program::Kafka { release, .. } => class(release, "kafka.tools.StorageTool")?,
         };
         command.args(["format", "-t", cluster]).args(flags).arg("-c").arg(self.properties());
         succeed(&mut command, b"");
-        Some(self)
+        Some(())
     }
 
     fn started(mut self) -> Self {

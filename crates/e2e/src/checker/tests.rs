@@ -175,3 +175,10 @@ fn a_failure_that_an_application_saw_is_seen() {
     check(|history| history.producing[0].failed.push(error()), failed);
     check(|history| history.reading[0].failed.push(error()), failed);
 }
+
+#[test]
+fn the_longest_time_without_an_acknowledgement_is_that_of_one_partition() {
+    let told = "A 0 0 0 1000\nA 1 0 0 1100\nA 0 1 1 1200\nA 1 1 1 3000\nA 0 2 2 1900\n";
+    let producing = Producing::told("java", told);
+    assert_eq!(producing.longest_gap(), std::time::Duration::from_millis(1900));
+}

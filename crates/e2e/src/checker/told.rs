@@ -2,15 +2,17 @@
 //! Rust.
 //!
 //! ```text
-//! producer                              consumer
-//! A PARTITION NUMBER OFFSET  taken      S PARTITION OFFSET             assigned, goes on from there
-//! F PARTITION NUMBER ERROR…  failed     R PARTITION OFFSET KEY VALUE   read
-//! E ERROR…                   an error   C PARTITION OFFSET             committed, and told so
-//! N PARTITION COUNT          sent       E ERROR…                       an error
+//! producer                                 consumer
+//! A PARTITION NUMBER OFFSET TIME  taken    S PARTITION OFFSET             assigned, goes on from there
+//! F PARTITION NUMBER ERROR…       failed   R PARTITION OFFSET KEY VALUE   read
+//! E ERROR…                        an error C PARTITION OFFSET             committed, and told so
+//! N PARTITION COUNT               sent     E ERROR…                       an error
 //! ```
+//! TIME is in milliseconds since 1970.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Acknowledged, Complaint, Name};
 
@@ -23,6 +25,14 @@ pub struct Producing {
     pub failed: Vec<String>,
     /// By partition: how many records were sent at all, whatever became of them.
     pub sent: BTreeMap<i32, u64>,
+    /// By partition: when the last acknowledgement came, and the longest time without one.
+    pace: BTreeMap<i32, Pace>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    last_ms: u64,
+    gap_ms_max: u64,
 }
 
 /// What the members of one group told, in the order in which they did.
@@ -46,8 +56,13 @@ impl Producing {
     /// A producer that told nothing yet.
     #[must_use]
     pub fn new(producer: &str) -> Self {
-        let producer = producer.into();
-        Self { producer, acknowledged: Vec::new(), failed: Vec::new(), sent: BTreeMap::new() }
+        Self {
+            producer: producer.into(),
+            acknowledged: Vec::new(),
+            failed: Vec::new(),
+            sent: BTreeMap::new(),
+            pace: BTreeMap::new(),
+        }
     }
 
     /// Takes all lines that the producer printed.
@@ -63,10 +78,20 @@ impl Producing {
         producing
     }
 
-    /// A record of this producer is said to be at `offset`.
-    pub fn acknowledge(&mut self, partition: i32, number: u64, offset: i64) {
+    /// A record of this producer is said, at that time, to be at `offset`.
+    pub fn acknowledge(&mut self, partition: i32, number: u64, offset: i64, at_ms: u64) {
         let name = Name { producer: Arc::clone(&self.producer), partition, number };
         self.acknowledged.push(Acknowledged { name, offset });
+        let pace = self.pace.entry(partition).or_insert(Pace { last_ms: at_ms, gap_ms_max: 0 });
+        pace.gap_ms_max = pace.gap_ms_max.max(at_ms.saturating_sub(pace.last_ms));
+        pace.last_ms = pace.last_ms.max(at_ms);
+    }
+
+    /// The longest time in which nothing was acknowledged in some partition that records went to.
+    #[must_use]
+    pub fn longest_gap(&self) -> Duration {
+        let gaps = self.pace.values().map(|pace| pace.gap_ms_max);
+        Duration::from_millis(gaps.max().unwrap_or_default())
     }
 
     fn hear(&mut self, line: &str) -> Option<()> {
@@ -79,8 +104,9 @@ impl Producing {
         let partition = words.next()?.parse().ok()?;
         match what {
             "A" => {
-                let number = words.next()?.parse().ok()?;
-                self.acknowledge(partition, number, words.next()?.parse().ok()?);
+                let (number, offset) = (words.next()?, words.next()?);
+                let (number, offset) = (number.parse().ok()?, offset.parse().ok()?);
+                self.acknowledge(partition, number, offset, words.next()?.parse().ok()?);
             }
             "N" => {
                 self.sent.insert(partition, words.next()?.parse().ok()?);

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use client::{
     Consumer, ConsumerConfig, ConsumerRecords, Delivery, Producer, ProducerConfig, ProducerRecord,
     Properties, RebalanceListener, TopicPartition,
 };
 use tokio::sync::watch;
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use super::Work;
 use crate::checker::{Producing, Reading};
@@ -137,7 +137,7 @@ async fn produce(task: Task) -> Producing {
     assert!(unknown.is_empty(), "{unknown:?}");
     let producer = Producer::new(config);
     let mut producing = Producing::new(&task.name);
-    let mut undecided: Vec<(i32, u64, Delivery)> = Vec::new();
+    let mut undecided = JoinSet::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let each_tick = task.rate / u32::try_from(1000 / TICK.as_millis()).unwrap_or(1);
@@ -156,20 +156,50 @@ async fn produce(task: Task) -> Producing {
             };
             *sent += 1;
             match producer.send(&record).await {
-                Ok(delivery) => undecided.push((partition, number, delivery)),
+                Ok(delivery) => {
+                    undecided.spawn_local(decided(partition, number, delivery));
+                }
                 Err(error) => producing.failed.push(format!("{partition} {number} {error}")),
             }
         }
+        while let Some(decided) = undecided.try_join_next() {
+            decided.expect("it waits in order").note(&mut producing);
+        }
     }
     producer.close(CLOSE_PATIENCE).await;
-    for (partition, number, delivery) in undecided {
-        let decided = tokio::time::timeout(CLOSE_PATIENCE, delivery).await;
-        match decided.expect("a closed producer has decided everything") {
-            Ok(ack) => producing.acknowledge(partition, number, ack.offset.unwrap_or(-1)),
+    let all = tokio::time::timeout(CLOSE_PATIENCE, undecided.join_all()).await;
+    for decided in all.expect("a closed producer has decided everything") {
+        decided.note(&mut producing);
+    }
+    producing
+}
+
+/// What became of a record, and when.
+struct Decided {
+    partition: i32,
+    number: u64,
+    offset: Result<i64, String>,
+    at_ms: u64,
+}
+
+async fn decided(partition: i32, number: u64, delivery: Delivery) -> Decided {
+    let offset = match delivery.await {
+        Ok(ack) => Ok(ack.offset.unwrap_or(-1)),
+        Err(error) => Err(error.to_string()),
+    };
+    let since = UNIX_EPOCH.elapsed().unwrap_or_default();
+    let at_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    Decided { partition, number, offset, at_ms }
+}
+
+impl Decided {
+    fn note(self, producing: &mut Producing) {
+        let Self { partition, number, offset, at_ms } = self;
+        match offset {
+            Ok(offset) => producing.acknowledge(partition, number, offset, at_ms),
             Err(error) => producing.failed.push(format!("{partition} {number} {error}")),
         }
     }
-    producing
 }
 
 /// Which partitions were given to a member and not yet read from.
