@@ -101,7 +101,7 @@ async fn append_to_topic<'a>(
     let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
     for data in topic.partition_data {
         let outcome = match &found {
-            Ok(found) => append_to_partition(context, terms, found, &data).await,
+            Ok(found) => append_to_partition(terms, found, &data).await,
             Err(code) => Err((*code).into()),
         };
         partition_responses.push(match outcome {
@@ -132,7 +132,6 @@ fn find_topic(
 }
 
 async fn append_to_partition(
-    context: &RequestContext<'_>,
     terms: &Terms,
     topic: &Topic,
     data: &PartitionProduceData<'_>,
@@ -141,7 +140,7 @@ async fn append_to_partition(
         return Err(ErrorCode::InvalidRequiredAcks.into());
     }
     let partition = topic.partition(data.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let epoch = partition.led_by(context.node.settings.node_id)?;
+    let epoch = partition.term().await?;
     if terms.acks == ACKS_ALL && !partition.has_enough_in_sync() {
         return Err(ErrorCode::NotEnoughReplicas.into());
     }

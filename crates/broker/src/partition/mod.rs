@@ -14,6 +14,7 @@ mod pool;
 mod registry;
 mod relocations;
 mod rules;
+mod term;
 mod throttle;
 mod topic;
 mod waiters;
@@ -69,6 +70,8 @@ struct Replica {
     part: Part,
     /// What the part follows from.
     state: Arc<PartitionState>,
+    /// Whether the term before was this node's.
+    has_led_before: bool,
     /// As far as it is known here.
     high_watermark: Offset,
 }
@@ -139,6 +142,7 @@ impl Partition {
             log: LogState::Closed,
             part: Part::Idle,
             state: Arc::clone(state),
+            has_led_before: false,
             high_watermark: Offset::ZERO,
         };
         Self {
@@ -210,6 +214,9 @@ impl Partition {
         let before = self.leader();
         self.leadership.set(state);
         replica.state = Arc::clone(state);
+        if self.leader() != before {
+            replica.has_led_before = before.id == self.neighbours.node;
+        }
         if matches!(replica.log, LogState::Open(_)) {
             let mut log = LogGuard { partition: self, replica };
             log.take_part();

@@ -2,14 +2,15 @@
 
 use crate::fetch::{self, Budget, Followed, Reader, Reading, Want};
 use crate::partition::{
-    AppendError, FetchingReplica, LogDirectory, Neighbours, Partition, Partitions, Proposed,
-    ReplicaTerms, TopicRules, now,
+    AppendError, FetchingReplica, Leader, LogDirectory, Neighbours, Partition, Partitions,
+    Proposed, ReplicaTerms, TopicRules, now,
 };
 use log::{FileCache, LogDir, Origin, WatchedDisk};
 use metadata::image::{Changes, Image, Replay};
 use record::{BatchBuilder, Codec, Producer, with_scratch};
 use replica::{EpochEnd, Fetch, Fetched, FollowerInput, IsrAnswer};
 use std::sync::Arc;
+use std::time::Duration;
 use types::{
     BrokerEpoch, DirectoryId, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId,
 };
@@ -53,6 +54,7 @@ impl Metadata {
         }
         metadata.write(&MetadataRecord::Topic(TopicRecord { name: "t".into(), topic_id: TOPIC }));
         metadata.write(&MetadataRecord::Partition(PartitionRecord {
+            partition_id: 0,
             topic_id: TOPIC,
             replicas: vec![1, 2],
             isr: vec![1, 2],
@@ -71,6 +73,7 @@ impl Metadata {
 
     fn elect(&mut self, leader: i32, isr: &[i32]) {
         self.write(&MetadataRecord::PartitionChange(PartitionChangeRecord {
+            partition_id: 0,
             topic_id: TOPIC,
             isr: Some(isr.to_vec()),
             leader,
@@ -345,4 +348,26 @@ async fn records_with_a_broken_checksum_are_not_appended() {
     two.partition().follow(FollowerInput::Fetched { fetch, answer }, &records);
     assert_eq!(two.values(), [""; 0]);
     assert_eq!(two.partition().plan_fetch(), None, "it waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_hears_of_an_election_first_need_not_come_again() {
+    let (mut metadata, mut one, mut two) = pair();
+    let (former, next) = (one.partition(), two.partition());
+    metadata.elect(2, &[2, 1]);
+    metadata.tell(&mut [&mut one]);
+    let elected = Leader { id: NodeId(2), epoch: LeaderEpoch(1) };
+    let start = tokio::time::Instant::now();
+    assert_eq!(former.term().await, Err(elected), "its clients are late, not early");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let (term, ()) = tokio::join!(next.term(), async { metadata.tell(&mut [&mut two]) });
+    assert_eq!(term, Ok(LeaderEpoch(1)));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_errs_is_not_kept_for_long() {
+    let (_, one, two) = pair();
+    let leader = one.partition().leader();
+    assert_eq!(two.partition().term().await, Err(leader));
 }
