@@ -1,51 +1,21 @@
 //! Quorums of several controllers, of Klamm and of Apache Kafka mixed: they elect, commit, and outlive
 //! any one of them.
 
-use std::path::{Path, PathBuf};
+#[path = "quorum/steps.rs"]
+mod steps;
+
+use std::path::Path;
 use std::process::Command;
 
 use client::admin::NewTopic;
 use e2e::Product;
-use e2e::cluster::{Cluster, Plan, Quorum, Role};
+use e2e::cluster::{Cluster, Quorum};
 use e2e::java::{Release, class};
 use e2e::process::{output, succeed};
+use steps::{EAGER_SNAPSHOTS, create, leader, make_lead, plan, snapshots};
 
-/// One broker, which waits for controllers in JVMs that start beside it.
-const PROPERTIES: &str = "default.replication.factor=1\nmin.insync.replicas=1\n\
-     offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
-     group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=false\n\
-     initial.broker.registration.timeout.ms=180000\n";
-
-/// A snapshot after every few topics.
-const EAGER_SNAPSHOTS: &str = "metadata.log.max.record.bytes.between.snapshots=4096\n";
-
-fn plan(controllers: [Product; 3], broker: Product, quorum: Quorum, more: &str) -> Plan {
-    let mut members: Vec<_> = controllers.map(|product| (product, Role::Controller)).to_vec();
-    members.push((broker, Role::Broker));
-    Plan { members, quorum, properties: format!("{PROPERTIES}{more}") }
-}
-
+/// Behind the three controllers.
 const BROKER: u8 = 4;
-
-/// Creates a topic, however often that must be tried while the quorum elects.
-fn create(cluster: &Cluster, name: &str) {
-    cluster.await_state(&format!("the topic {name} is created"), || {
-        let topic = NewTopic { name: name.to_owned(), partitions: Some(3), ..NewTopic::default() };
-        let created = cluster.ask(async |admin| admin.create_topics(&[topic], false).await);
-        // an attempt whose answer was lost may have been carried out
-        let _ = created;
-        cluster.topic(name).is_some()
-    });
-}
-
-fn leader(cluster: &Cluster) -> u8 {
-    let mut leader = None;
-    cluster.await_state("the quorum has a leader", || {
-        leader = cluster.controller();
-        leader.is_some()
-    });
-    leader.expect("awaited")
-}
 
 /// Everything that a controller's log holds as of its first segment.
 fn log_of(cluster: &Cluster, id: u8) -> Vec<u8> {
@@ -75,44 +45,11 @@ fn lose_each_leader(cluster: &mut Cluster) {
     }
 }
 
-/// Leaves a quorum no choice: of the two that are left, one lacks a committed record.
-fn make_lead(cluster: &mut Cluster, wanted: u8) {
-    for attempt in 0..5 {
-        let current = leader(cluster);
-        if current == wanted {
-            return;
-        }
-        let other = 6 - current - wanted;
-        cluster.node_mut(other).kill();
-        create(cluster, &format!("for-{wanted}-{attempt}"));
-        cluster.node_mut(current).kill();
-        cluster.node_mut(other).restart();
-        let next = leader(cluster);
-        cluster.node_mut(current).restart();
-        if next == wanted {
-            return;
-        }
-    }
-    panic!("{wanted} was never elected\n{}", cluster.story());
-}
-
 /// Prints a metadata log or a snapshot with Java's tool.
 fn dump(file: &Path) -> Option<String> {
     let mut command = class(Release::Tools, "org.apache.kafka.tools.DumpLogSegments")?;
     command.args(["--cluster-metadata-decoder", "--files"]).arg(file);
     Some(succeed(&mut command, b""))
-}
-
-/// The snapshots of a running controller, without the one that a directory is formatted with.
-fn snapshots(folder: &Path) -> Vec<PathBuf> {
-    const FORMATTED: &str = "00000000000000000000-0000000000.checkpoint";
-    let files = std::fs::read_dir(folder).expect("the metadata log").flatten();
-    let is_taken = |path: &PathBuf| {
-        path.extension().is_some_and(|end| end == "checkpoint") && !path.ends_with(FORMATTED)
-    };
-    let mut found: Vec<_> = files.map(|file| file.path()).filter(is_taken).collect();
-    found.sort();
-    found
 }
 
 /// Has every controller write a snapshot: one is due after so many bytes of records, which Apache
@@ -189,8 +126,9 @@ fn mixed(controllers: [Product; 3], broker: Product) {
     let plan = plan(controllers, broker, Quorum::Dynamic, EAGER_SNAPSHOTS);
     let Some(mut cluster) = Cluster::start(&plan) else { return };
     create(&cluster, "first");
-    lose_each_leader(&mut cluster);
+    // who is lost comes back from one
     await_snapshots(&cluster);
+    lose_each_leader(&mut cluster);
     create(&cluster, "last");
     let status = quorum_tool(
         "--bootstrap-server",

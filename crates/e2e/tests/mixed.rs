@@ -1,0 +1,113 @@
+//! Nodes of Klamm and of Apache Kafka in one cluster, for minutes: brokers replicate each other's
+//! partitions, whoever the controllers are, and nothing acknowledged is lost or doubled when either
+//! kind is killed; controllers take each other's snapshots.
+
+#[path = "quorum/steps.rs"]
+mod steps;
+
+use std::path::PathBuf;
+
+use e2e::cluster::{Plan, Quorum, Role};
+use e2e::workload::Load;
+use e2e::{Cluster, Product};
+use steps::{EAGER_SNAPSHOTS, create, make_lead, plan, snapshots};
+
+/// The log begins at the newest snapshot but one.
+const FEW_SNAPSHOTS: &str = "metadata.max.retention.bytes=1\n";
+
+fn replicate_side_by_side(members: Vec<(Product, Role)>) {
+    if !Load::is_possible() {
+        return;
+    }
+    let plan = Plan { members, ..Plan::combined(Product::Klamm, 0) };
+    assert_eq!(plan.quorum, Quorum::Dynamic);
+    let Some(mut cluster) = Cluster::start(&plan) else { return };
+    let load = Load::start(&cluster);
+    load.await_progress();
+    for id in cluster.brokers() {
+        await_leadership(&cluster, id);
+        cluster.node_mut(id).kill();
+        load.await_progress();
+        cluster.node_mut(id).restart();
+        cluster.await_brokers();
+        cluster.await_in_sync();
+    }
+    load.reckon(&mut cluster, "");
+}
+
+/// Waits until a broker leads something: it is asked to where it is preferred.
+fn await_leadership(cluster: &Cluster, id: u8) {
+    cluster.await_state(&format!("node {id} leads a partition"), || {
+        // preferred leaders; nothing to do is no error here
+        let _ = cluster.ask(async |admin| admin.elect_leaders(false, None).await);
+        cluster.leaders("load").contains(&Some(i32::from(id)))
+    });
+}
+
+#[test]
+fn a_klamm_broker_leads_and_follows_among_apache_brokers() {
+    replicate_side_by_side(vec![
+        (Product::Kafka, Role::Controller),
+        (Product::Kafka, Role::Broker),
+        (Product::Kafka, Role::Broker),
+        (Product::Klamm, Role::Broker),
+    ]);
+}
+
+#[test]
+fn an_apache_broker_leads_and_follows_among_klamm_brokers() {
+    replicate_side_by_side(vec![
+        (Product::Klamm, Role::Controller),
+        (Product::Klamm, Role::Broker),
+        (Product::Klamm, Role::Broker),
+        (Product::Kafka, Role::Broker),
+    ]);
+}
+
+/// A leader whose log begins behind a snapshot gives it to a controller that has lost its directory,
+/// which then counts for a majority.
+#[test]
+fn klamm_and_apache_kafka_take_each_others_snapshots() {
+    let (controllers, broker) = ([Product::Klamm, Product::Klamm, Product::Kafka], Product::Klamm);
+    let settings = format!("{EAGER_SNAPSHOTS}{FEW_SNAPSHOTS}");
+    let plan = plan(controllers, broker, Quorum::Static, &settings);
+    let Some(mut cluster) = Cluster::start(&plan) else { return };
+    for (teacher, emptied) in [(1, 3), (3, 1)] {
+        await_cleaning(&cluster, teacher);
+        make_lead(&mut cluster, teacher);
+        cluster.node_mut(emptied).kill();
+        cluster.node_mut(emptied).empty();
+        cluster.node_mut(emptied).restart();
+        cluster.await_state(&format!("{emptied} has taken a snapshot"), || {
+            log_start(&cluster, emptied) > 0
+        });
+        cluster.node_mut(2).kill();
+        create(&cluster, &format!("by-{teacher}-and-{emptied}"));
+        cluster.node_mut(2).restart();
+    }
+}
+
+/// Waits until a controller has given up the beginning of its log: Apache Kafka looks once a minute.
+fn await_cleaning(cluster: &Cluster, id: u8) {
+    let mut topics = 0;
+    let mut first = None;
+    cluster.await_state(&format!("{id} gives up its first snapshot"), || {
+        let kept = snapshots(&cluster.node(id).metadata());
+        if kept.len() < 2 {
+            topics += 1;
+            create(cluster, &format!("before-{id}-{topics}"));
+        }
+        if first.is_none() {
+            first = kept.first().cloned();
+        }
+        first.as_ref().is_some_and(|first| !kept.contains(first))
+    });
+}
+
+/// The first offset that a controller's segments hold.
+fn log_start(cluster: &Cluster, id: u8) -> i64 {
+    let files = std::fs::read_dir(cluster.node(id).metadata()).into_iter().flatten().flatten();
+    let name = |file: std::fs::DirEntry| file.file_name().into_string().ok();
+    let base = |name: String| name.strip_suffix(".log")?.parse().ok();
+    files.filter_map(name).filter_map(base).min().unwrap_or_default()
+}
