@@ -352,6 +352,13 @@ impl<D: Disk> Segment<D> {
         Ok(if position < self.bytes { position } else { 0 })
     }
 
+    /// Where a batch begins that does not begin behind `limit`, by the index: the last one it knows.
+    pub(crate) fn batch_up_to(&mut self, home: &Home<D>, limit: u32) -> Result<u32, StorageError> {
+        let path = home.path(self.base_offset, Part::OffsetIndex);
+        let place = Place { disk: &home.disk, path: &path };
+        self.indexes(home)?.offset.position_up_to(limit, &place)
+    }
+
     /// The offset behind the last batch, from the file.
     pub(crate) fn read_end_offset(&mut self, home: &Home<D>) -> Result<Offset, StorageError> {
         let from = self.last_index_position(home)?;

@@ -159,7 +159,22 @@ fn check_survivor(
     if promises.start == Offset(0) {
         check_against_replica(&mut log, context);
     }
+    check_retries(&mut log, context);
     check_goes_on(log, &folder, config, context);
+}
+
+/// Each batch of the idempotent producer that is there is recognised.
+fn check_retries(log: &mut Log<MemDisk>, context: &str) {
+    let bytes = read_all(log, log.start_offset(), 1 << 20);
+    for there in record::batches(&bytes) {
+        let header = *there.unwrap().header();
+        if header.producer_id.0 == 7 {
+            let again = producer(7, 0, header.base_sequence.0);
+            let appended = append(log, &batch_at(&[1; 3], b"again", again)).expect(context);
+            let found = (appended.is_duplicate, appended.base_offset);
+            assert_eq!(found, (true, header.base_offset), "{context}");
+        }
+    }
 }
 
 fn check_values(log: &mut Log<MemDisk>, promises: &Promises, context: &str) {

@@ -26,42 +26,67 @@ fn send(
 }
 
 #[test]
-fn each_of_the_last_five_batches_is_recognised_and_no_earlier_one() {
+fn a_batch_that_is_sent_again_is_recognised_however_many_came_behind_it() {
     let (_, mut log) = open();
-    for i in 0..7 {
+    for i in 0..40 {
         assert_eq!(send(&mut log, 0, i * 2, 2), Ok(i64::from(i) * 2));
     }
-    for i in 2..7 {
+    assert!(log.segment_count() > 1);
+    for i in (0..40).rev() {
         assert_eq!(send(&mut log, 0, i * 2, 2), Ok(-1 - i64::from(i) * 2), "batch {i}");
     }
-    assert_eq!(send(&mut log, 0, 2, 2), Err(ErrorCode::OutOfOrderSequenceNumber));
-    // the same beginning with another length is no retry
-    assert_eq!(send(&mut log, 0, 12, 1), Err(ErrorCode::OutOfOrderSequenceNumber));
-    assert_eq!(log.end_offset(), Offset(14));
+    // the same beginning with another length is no retry, nor is a part of one
+    for (sequence, records) in [(78, 1), (12, 1), (12, 4), (13, 1), (13, 2), (79, 2)] {
+        let sent = send(&mut log, 0, sequence, records);
+        assert_eq!(sent, Err(ErrorCode::OutOfOrderSequenceNumber), "{records} at {sequence}");
+    }
+    assert_eq!(log.end_offset(), Offset(80));
 }
 
 #[test]
 fn sequences_follow_one_another_within_an_epoch() {
     let out_of_order = Err(ErrorCode::OutOfOrderSequenceNumber);
     let (_, mut log) = open();
-    assert_eq!(send(&mut log, 3, 40, 2), Ok(0), "an unknown producer begins anywhere");
+    append(&mut log, &batch(1, b"plain")).unwrap();
+    assert_eq!(send(&mut log, 3, 40, 2), Ok(1), "an unknown producer begins anywhere");
     assert_eq!(send(&mut log, 3, 43, 1), out_of_order, "a gap");
-    assert_eq!(send(&mut log, 3, 42, 1), Ok(2));
+    assert_eq!(send(&mut log, 3, 42, 1), Ok(3));
     assert_eq!(send(&mut log, 2, 0, 1), Err(ErrorCode::InvalidProducerEpoch));
     assert_eq!(send(&mut log, 4, 43, 1), out_of_order, "an epoch begins with 0");
-    assert_eq!(send(&mut log, 4, 0, 1), Ok(3));
+    assert_eq!(send(&mut log, 4, 0, 1), Ok(4));
     assert_eq!(send(&mut log, 3, 43, 1), Err(ErrorCode::InvalidProducerEpoch));
 }
 
 #[test]
+fn in_a_log_that_never_had_a_record_a_producer_begins_at_the_beginning() {
+    let out_of_order = Err(ErrorCode::OutOfOrderSequenceNumber);
+    let (folder, mut log) = open();
+    assert_eq!(send(&mut log, 0, 2, 2), out_of_order, "it overtook the batch before it");
+    assert_eq!(send(&mut log, 0, 0, 2), Ok(0));
+    assert_eq!(send(&mut log, 0, 2, 2), Ok(2));
+    // one that was emptied may have forgotten producers
+    log.delete_records(Offset(4)).unwrap();
+    log.expire_producers(TimestampMs(i64::MAX));
+    assert_eq!(send(&mut log, 0, 4, 2), Ok(4));
+    log.start_over_at(Offset(0), TimestampMs(0)).unwrap();
+    assert_eq!(send(&mut log, 0, 6, 2), out_of_order);
+    drop((folder, log));
+}
+
+#[test]
 fn the_sequence_behind_the_greatest_is_zero() {
-    let (_, mut log) = open();
-    assert_eq!(send(&mut log, 0, i32::MAX - 1, 2), Ok(0));
-    assert_eq!(send(&mut log, 0, 0, 1), Ok(2));
-    let (_, mut log) = open();
-    assert_eq!(send(&mut log, 0, i32::MAX - 1, 5), Ok(0), "2 before the wrap, 3 behind");
-    assert_eq!(send(&mut log, 0, i32::MAX - 1, 5), Ok(-1));
-    assert_eq!(send(&mut log, 0, 3, 1), Ok(5));
+    for (records, next) in [(2, 0), (5, 3)] {
+        let (_, mut log) = open();
+        append(&mut log, &batch(1, b"plain")).unwrap();
+        assert_eq!(send(&mut log, 0, i32::MAX - 1, records), Ok(1), "{next} records behind");
+        assert_eq!(send(&mut log, 0, i32::MAX - 1, records), Ok(-2));
+        let end = log.end_offset().0;
+        for i in 0..6 {
+            assert_eq!(send(&mut log, 0, next + i, 1), Ok(end + i64::from(i)));
+        }
+        assert_eq!(send(&mut log, 0, i32::MAX - 1, records), Ok(-2), "found in the log");
+        assert_eq!(send(&mut log, 0, i32::MAX - 2, 1), Err(ErrorCode::OutOfOrderSequenceNumber));
+    }
 }
 
 #[test]

@@ -92,6 +92,14 @@ impl Sequence {
         let wrapped = sum.rem_euclid(i64::from(i32::MAX) + 1);
         Self(i32::try_from(wrapped).expect("reduced modulo 2^31"))
     }
+
+    /// How many records further on `later` is; `None` if it is behind, which is nearer for what is
+    /// more than half of all sequences further on.
+    #[must_use]
+    pub fn until(self, later: Self) -> Option<i32> {
+        let ahead = later.plus(-self.0);
+        (ahead.0 <= i32::MAX / 2).then_some(ahead.0)
+    }
 }
 
 #[cfg(test)]
@@ -103,5 +111,14 @@ mod tests {
         assert_eq!(Sequence(i32::MAX).plus(1), Sequence(0));
         assert_eq!(Sequence(i32::MAX - 1).plus(5), Sequence(3));
         assert_eq!(Sequence(7).plus(0), Sequence(7));
+    }
+
+    #[test]
+    fn the_nearer_way_round_tells_which_sequence_is_later() {
+        assert_eq!(Sequence(7).until(Sequence(7)), Some(0));
+        assert_eq!(Sequence(7).until(Sequence(9)), Some(2));
+        assert_eq!(Sequence(9).until(Sequence(7)), None);
+        assert_eq!(Sequence(i32::MAX).until(Sequence(1)), Some(2));
+        assert_eq!(Sequence(1).until(Sequence(i32::MAX)), None);
     }
 }

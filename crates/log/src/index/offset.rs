@@ -47,6 +47,16 @@ impl OffsetIndex {
         Ok(found.map_or(0, |entry| position(&entry)))
     }
 
+    /// The greatest known position that is not behind `limit`; 0 is always known.
+    pub(crate) fn position_up_to<D: Disk>(
+        &mut self,
+        limit: u32,
+        place: &Place<'_, D>,
+    ) -> Result<u32, StorageError> {
+        let (_, found) = self.0.search(place, |entry| position(entry) <= limit)?;
+        Ok(found.map_or(0, |entry| position(&entry)))
+    }
+
     /// The last entry: relative offset and position.
     pub(crate) fn last<D: Disk>(
         &mut self,

@@ -7,7 +7,7 @@ use super::Log;
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::index::AbortedTxn;
-use crate::producer::{Admission, Marker, Origin};
+use crate::producer::{Marker, Origin};
 use crate::segment::{BatchPlace, SEGMENT_BYTES_MAX};
 
 /// What became of a batch.
@@ -39,7 +39,7 @@ impl<D: Disk> Log<D> {
         leader_epoch: LeaderEpoch,
         now: TimestampMs,
     ) -> Result<Appended, LogError> {
-        if let Admission::Duplicate(known) = self.producers.admit(batch.header(), origin)? {
+        if let Some(known) = self.find_duplicate(batch.header(), origin)? {
             // the first attempt may have failed to flush it
             self.flush_if_due(now)?;
             return Ok(Appended {

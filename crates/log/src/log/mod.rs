@@ -6,6 +6,7 @@ mod compact;
 mod epochs;
 mod flush;
 mod load;
+mod look_back;
 mod producers;
 mod read;
 mod recent;

@@ -1,6 +1,7 @@
 //! The producers' state: loaded from a snapshot and the log behind it, asked by fetches and admins.
 
-use types::{Offset, TimestampMs};
+use record::{BatchHeader, ValidBatch};
+use types::{Offset, Sequence, TimestampMs};
 
 use super::Log;
 use super::append::marker_of;
@@ -8,8 +9,7 @@ use super::load::{Listing, Opening};
 use crate::disk::{Disk, read_whole};
 use crate::error::{Attempt as _, LogError};
 use crate::names::Part;
-use crate::producer::{self, ProducerStatus, Producers};
-use record::ValidBatch;
+use crate::producer::{self, Admission, AppendedBatch, Origin, ProducerStatus, Producers};
 
 /// A snapshot of ten million producers; more are no such file.
 const SNAPSHOT_BYTES_MAX: u64 = 460 << 20;
@@ -34,6 +34,36 @@ impl<D: Disk> Log<D> {
     pub fn first_unstable_offset(&self) -> Option<Offset> {
         let first = self.producers.transactions().first_unstable_offset();
         first.map(|first| first.max(self.start))
+    }
+
+    /// Whether a batch would be the first of its producer here, although by its sequence others came
+    /// before it: they are forgotten, or are still to come.
+    pub fn begins_midway(&self, batch: &BatchHeader) -> bool {
+        batch.has_producer_id()
+            && batch.base_sequence > Sequence(0)
+            && self.producers.lack(batch.producer_id)
+    }
+
+    /// Where a batch is in the log, which its producer sends again; otherwise it may be appended.
+    /// A log that never had a record has forgotten nobody: there a producer begins with sequence 0,
+    /// as in Apache Kafka from 4.5 on (KAFKA-15591).
+    pub(super) fn find_duplicate(
+        &mut self,
+        batch: &BatchHeader,
+        origin: Origin,
+    ) -> Result<Option<AppendedBatch>, LogError> {
+        if origin == Origin::Client && self.end == Offset::ZERO && self.begins_midway(batch) {
+            let (producer, got) = (batch.producer_id, batch.base_sequence);
+            return Err(LogError::OutOfOrderSequence { producer, expected: Sequence(0), got });
+        }
+        match self.producers.admit(batch, origin)? {
+            Admission::Append => Ok(None),
+            Admission::Duplicate(known) => Ok(Some(known)),
+            Admission::Earlier { before, refusal } => match self.look_back(batch, before)? {
+                Some(found) => Ok(Some(found)),
+                None => Err(refusal),
+            },
+        }
     }
 
     /// Brings the producers to where they were at `limit`: the newest snapshot before it, and the

@@ -43,6 +43,17 @@ impl Default for ProducerEntry {
     }
 }
 
+impl From<&BatchHeader> for AppendedBatch {
+    fn from(batch: &BatchHeader) -> Self {
+        Self {
+            last_sequence: batch.last_sequence(),
+            last_offset: batch.last_offset(),
+            offset_delta: batch.last_offset_delta,
+            timestamp: batch.max_timestamp,
+        }
+    }
+}
+
 impl AppendedBatch {
     pub(crate) const fn first_offset(&self) -> Offset {
         Offset(self.last_offset.0 - self.offset_delta as i64)
@@ -86,6 +97,16 @@ impl ProducerEntry {
         self.batches().iter().find(is_same).copied()
     }
 
+    /// Before which offset the log has a batch whose sequences come before those that are
+    /// remembered, if it has it; `None` for one that cannot be there.
+    pub(crate) fn forgotten_before(&self, batch: &BatchHeader) -> Option<Offset> {
+        let oldest = self.batches().first().filter(|_| batch.producer_epoch == self.epoch)?;
+        let ahead = batch.last_sequence().until(oldest.first_sequence()).filter(|n| *n > 0)?;
+        // the records in between, of the same producer, lie in between
+        let before = oldest.first_offset().plus(1 - i64::from(ahead));
+        (before > Offset::ZERO).then_some(before)
+    }
+
     pub(crate) fn check_epoch(&self, batch: &BatchHeader) -> Result<(), LogError> {
         if batch.producer_epoch < self.epoch {
             return Err(LogError::InvalidProducerEpoch {
@@ -127,12 +148,7 @@ impl ProducerEntry {
 
     pub(crate) fn append(&mut self, batch: &BatchHeader) {
         self.enter_epoch(batch.producer_epoch);
-        self.push(AppendedBatch {
-            last_sequence: batch.last_sequence(),
-            last_offset: batch.last_offset(),
-            offset_delta: batch.last_offset_delta,
-            timestamp: batch.max_timestamp,
-        });
+        self.push(batch.into());
         self.last_timestamp = batch.max_timestamp;
         if batch.attributes.is_transactional() && self.txn_first_offset.is_none() {
             self.txn_first_offset = Some(batch.base_offset);

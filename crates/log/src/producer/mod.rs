@@ -28,11 +28,17 @@ pub enum Origin {
 }
 
 /// What to do with a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Admission {
     Append,
     /// It is in the log already.
     Duplicate(AppendedBatch),
+    /// Its sequences come before those that are remembered: it is in the log before that offset, or
+    /// to be refused.
+    Earlier {
+        before: Offset,
+        refusal: LogError,
+    },
 }
 
 /// An end marker of a transaction, as its control record says.
@@ -106,7 +112,12 @@ impl Producers {
         self.entries().map(|(id, entry)| entry.status(id)).collect()
     }
 
-    /// Judges a batch that is not in the log yet. Changes nothing.
+    /// Whether nothing is known of a producer.
+    pub(crate) fn lack(&self, producer: ProducerId) -> bool {
+        !self.entries.contains_key(&producer)
+    }
+
+    /// Judges a batch. Changes nothing.
     pub(crate) fn admit(&self, batch: &BatchHeader, origin: Origin) -> Result<Admission, LogError> {
         if !batch.has_producer_id() || origin == Origin::Replication {
             return Ok(Admission::Append);
@@ -120,10 +131,14 @@ impl Producers {
             return Ok(Admission::Duplicate(appended));
         }
         entry.check_epoch(batch)?;
-        if origin == Origin::Client && !batch.attributes.is_control() {
-            entry.check_sequence(batch)?;
+        if origin != Origin::Client || batch.attributes.is_control() {
+            return Ok(Admission::Append);
         }
-        Ok(Admission::Append)
+        match (entry.check_sequence(batch), entry.forgotten_before(batch)) {
+            (Ok(()), _) => Ok(Admission::Append),
+            (Err(refusal), Some(before)) => Ok(Admission::Earlier { before, refusal }),
+            (Err(refusal), None) => Err(refusal),
+        }
     }
 
     /// Judges an end marker. Changes nothing.
