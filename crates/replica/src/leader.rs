@@ -9,11 +9,17 @@ use crate::divergence::EpochStart;
 use crate::in_sync::{InSync, InSyncReplica, IsrAnswer, IsrProposal, Refusal};
 use crate::progress::{Position, Progress};
 
+/// How long a batch may still be on its way to an earlier leader, or come again that this one refused
+/// when it did not lead yet. A client gives its answer up after `request.timeout.ms`, 30 s by default,
+/// and has sent it before it heard of this leader.
+const STRAGGLERS_MS: i64 = 45_000;
+
 /// The machine; see [`Leader::step`].
 #[derive(Debug, Clone)]
 pub struct Leader {
     me: NodeId,
     epoch: LeaderEpoch,
+    started: TimestampMs,
     /// Where this leader's own records begin: who lacks what is before is not in sync.
     epoch_start: Offset,
     rules: Rules,
@@ -87,6 +93,7 @@ impl Leader {
         let mut leader = Self {
             me,
             epoch: leader_epoch,
+            started: now,
             epoch_start: end,
             rules,
             log_start,
@@ -360,6 +367,13 @@ impl Leader {
         } else {
             Acknowledgement::TooFewInSync
         }
+    }
+
+    /// Whether a producer of which nothing is known here may have a batch under way that comes before
+    /// what it sends: then it must not begin in the middle of its sequence, or that batch never fits.
+    #[must_use]
+    pub fn awaits_stragglers(&self, now: TimestampMs) -> bool {
+        now.0 - self.started.0 < STRAGGLERS_MS
     }
 
     #[must_use]

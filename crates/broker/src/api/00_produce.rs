@@ -284,6 +284,11 @@ impl From<AppendError> for Refused {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::NotLeader(leader) => leader.into(),
+            AppendError::Overtakes { .. } => Self {
+                code: ErrorCode::NotLeaderOrFollower,
+                message: Some(error.to_string()),
+                ..Self::default()
+            },
             AppendError::Log(error) => error.into(),
         }
     }

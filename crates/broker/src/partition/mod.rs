@@ -47,7 +47,9 @@ use record::ValidBatch;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{DirectoryId, ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
+use types::{
+    DirectoryId, ErrorCode, LeaderEpoch, NodeId, Offset, ProducerId, Sequence, TimestampMs,
+};
 
 /// One replica of a partition on this broker.
 pub(crate) struct Partition {
@@ -104,6 +106,11 @@ pub(crate) struct LogGuard<'a> {
 pub(crate) enum AppendError {
     /// This node does not lead, or in another term.
     NotLeader(Leader),
+    /// The batch before it may be on its way to an earlier leader: it is to be sent again behind it.
+    Overtakes {
+        producer: ProducerId,
+        sequence: Sequence,
+    },
     Log(LogError),
 }
 
@@ -113,6 +120,11 @@ impl fmt::Display for AppendError {
             Self::NotLeader(leader) => {
                 write!(f, "broker {} leads in epoch {}", leader.id, leader.epoch)
             }
+            Self::Overtakes { producer, sequence } => write!(
+                f,
+                "producer {producer} begins with sequence {sequence} at a leader that is new: what \
+                 comes before may still be on its way to the one before"
+            ),
             Self::Log(error) => error.fmt(f),
         }
     }
@@ -345,7 +357,8 @@ impl LogGuard<'_> {
     /// Appends as the leader, moves the ends and wakes who waits for them.
     ///
     /// # Errors
-    /// Where this node does not lead in `epoch`; as the log's own append.
+    /// Where this node does not lead in `epoch`, or leads since too short a time for what comes in the
+    /// middle of a sequence; as the log's own append.
     pub(crate) fn append(
         mut self,
         batch: &ValidBatch<'_>,
@@ -355,6 +368,11 @@ impl LogGuard<'_> {
     ) -> Result<Stored, AppendError> {
         if self.replica.part.leads_in() != Some(epoch) {
             return Err(AppendError::NotLeader(self.partition.leader()));
+        }
+        let header = batch.header();
+        if origin == Origin::Client && self.begins_midway(header) && self.awaits_stragglers() {
+            let (producer, sequence) = (header.producer_id, header.base_sequence);
+            return Err(AppendError::Overtakes { producer, sequence });
         }
         let log = self.replica.opened();
         let appended = log.append(batch, origin, epoch, now)?;

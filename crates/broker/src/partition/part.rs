@@ -341,6 +341,15 @@ impl LogGuard<'_> {
         }
     }
 
+    /// Whether batches may still be on their way to an earlier leader.
+    pub(super) fn awaits_stragglers(&self) -> bool {
+        let now = || self.partition.neighbours.now();
+        match &self.replica.part {
+            Part::Leading(leading) => leading.machine.awaits_stragglers(now()),
+            Part::Alone(_) | Part::Following(_) | Part::Idle => false,
+        }
+    }
+
     fn follow(mut self, input: FollowerInput, records: &[u8]) -> bool {
         let now = self.partition.neighbours.now();
         let mut effects = Vec::new();

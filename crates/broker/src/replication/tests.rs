@@ -12,7 +12,8 @@ use replica::{EpochEnd, Fetch, Fetched, FollowerInput, IsrAnswer};
 use std::sync::Arc;
 use std::time::Duration;
 use types::{
-    BrokerEpoch, DirectoryId, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicId,
+    BrokerEpoch, DirectoryId, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionEpoch,
+    ProducerEpoch, ProducerId, Sequence, TopicId,
 };
 use wire::fetch_request::FetchPartition;
 use wire::partition_change_record::PartitionChangeRecord;
@@ -116,9 +117,13 @@ impl Broker {
     }
 
     fn append(&self, value: &str) -> Result<(), AppendError> {
+        self.append_as(Producer::default(), value)
+    }
+
+    fn append_as(&self, producer: Producer, value: &str) -> Result<(), AppendError> {
         let mut builder = BatchBuilder::new();
         builder.append(now(), None, Some(value.as_bytes()), &[]).unwrap();
-        let batch = with_scratch(|s| builder.seal(Codec::NONE, Producer::default(), s));
+        let batch = with_scratch(|s| builder.seal(Codec::NONE, producer, s));
         let partition = self.partition();
         let epoch = partition.leader().epoch;
         let log = partition.log_if_open().unwrap();
@@ -223,6 +228,28 @@ async fn records_are_committed_when_the_follower_has_them() {
     assert_eq!((one.ends(), two.ends()), ((2, 2), (2, 2)));
     assert!(one.partition().is_acknowledged(Offset(2)));
     assert_eq!(two.values(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_new_leader_takes_the_first_batch_of_a_producer_first() {
+    let (mut metadata, mut one, mut two) = pair();
+    let nth = |sequence: i32| Producer {
+        id: ProducerId(7),
+        epoch: ProducerEpoch(0),
+        base_sequence: Sequence(sequence),
+        transactional: false,
+    };
+    one.append("of nobody").unwrap();
+    one.serve(&two).await;
+    one.append_as(nth(0), "on its way when the leader is cut off").unwrap();
+    metadata.elect(2, &[2, 1]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    let overtakes = two.append_as(nth(1), "sent to the new one");
+    assert!(matches!(overtakes, Err(AppendError::Overtakes { sequence: Sequence(1), .. })));
+    two.append_as(nth(0), "again").unwrap();
+    two.append_as(nth(1), "again").unwrap();
+    two.append_as(nth(0), "and again").unwrap();
+    assert_eq!(two.values(), ["of nobody", "again", "again"]);
 }
 
 #[tokio::test]
