@@ -62,6 +62,8 @@ pub struct Broker {
     pub parked: Vec<Parked>,
     pub refused: Vec<Refused>,
     pub groups: BTreeMap<Key, GroupHost>,
+    /// Which request of each producer's connection comes next.
+    pub turns: BTreeMap<u64, u32>,
     pub look_at: i64,
 }
 
@@ -82,6 +84,7 @@ impl Broker {
             parked: Vec::new(),
             refused: Vec::new(),
             groups: BTreeMap::new(),
+            turns: BTreeMap::new(),
             look_at: now + LOOK_EVERY_MS,
         }
     }

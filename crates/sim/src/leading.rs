@@ -33,6 +33,11 @@ impl Broker {
         back: Return,
         request: ProduceRequest,
     ) -> Checked {
+        let next = self.turns.entry(request.turn.connection).or_default();
+        if *next != request.turn.index {
+            return Ok(());
+        }
+        *next += 1;
         let mut refused = Some(ErrorCode::NotLeaderOrFollower);
         let mut failed = None;
         self.with_partition(process, env, request.key, |partition, work, env| {
@@ -152,6 +157,11 @@ impl Partition {
         }
         let epoch = leader.epoch();
         let batch = ValidBatch::trusted(&request.bytes).map_err(|error| error.to_string())?;
+        let awaits_stragglers = leader.awaits_stragglers(env.timestamp());
+        if awaits_stragglers && self.log.begins_midway(batch.header()) {
+            env.answer(back, Reply::Produce(Err(ErrorCode::NotLeaderOrFollower)));
+            return Ok(Ok(()));
+        }
         let forgets = env.is_broken(ShellRule::ForgetsProducers);
         let origin = if forgets { Origin::Coordinator } else { Origin::Client };
         let appended = match self.log.append(&batch, origin, epoch, env.timestamp()) {

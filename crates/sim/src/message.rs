@@ -113,8 +113,17 @@ pub struct FollowRequest {
 pub struct ProduceRequest {
     pub key: Key,
     pub acks_all: bool,
+    pub turn: Turn,
     /// One batch as the producer sealed it.
     pub bytes: Vec<u8>,
+}
+
+/// The how manieth request of a connection. A connection keeps the order: what has lost a request
+/// brings none that was sent behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    pub connection: u64,
+    pub index: u32,
 }
 
 /// What a consumer reads: whole batches below the high watermark.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use log::{Log, MemDisk};
-use types::{LeaderEpoch, Offset};
+use types::{LeaderEpoch, Offset, ProducerId};
 
 use super::Shadow;
 use crate::env::{Checked, Place, must};
@@ -17,8 +17,9 @@ pub struct PartitionShadow {
     leaders: BTreeMap<LeaderEpoch, (Place, u32)>,
     /// The highest watermark that each epoch's leader has had.
     exposed: BTreeMap<LeaderEpoch, Offset>,
-    /// The numbers that idempotent producers wrote.
+    /// The numbers that idempotent producers wrote, and the last one of each.
     written: BTreeSet<u64>,
+    last_of: BTreeMap<ProducerId, u64>,
     /// What producers were told that every replica in sync has.
     pub acknowledged: BTreeMap<u64, Offset>,
 }
@@ -85,6 +86,10 @@ impl Shadow {
                             format!(
                                 "the record {number} of an idempotent producer is twice in {key:?}"
                             )
+                        })?;
+                        let last = shadow.last_of.insert(entry.producer, number);
+                        must(last < Some(number), || {
+                            format!("{number} comes behind {last:?} of its producer in {key:?}")
                         })?;
                     }
                     shadow.committed.push((entry, epoch));
