@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use types::TimestampMs;
 
@@ -18,7 +18,7 @@ use super::{Access, Disk, DiskFile, Entry, Space, Stat};
 
 /// A disk in memory; clones are the same disk.
 #[derive(Clone, Debug)]
-pub struct MemDisk(Arc<Mutex<World>>);
+pub struct MemDisk(Arc<Shared>);
 
 /// A file of a [`MemDisk`].
 #[derive(Clone, Debug)]
@@ -53,12 +53,26 @@ pub enum Survival {
 }
 
 #[derive(Debug)]
+struct Shared {
+    world: Mutex<World>,
+    released: Condvar,
+}
+
+#[derive(Debug)]
 struct World {
     nodes: Vec<Node>,
+    held_back: HeldBack,
     writes: u64,
     outage: Option<(u64, Outage)>,
     crashed: bool,
     time: TimestampMs,
+}
+
+/// Files that cannot be opened for a while.
+#[derive(Debug, Default)]
+struct HeldBack {
+    name_part: Option<&'static str>,
+    waiting: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -127,6 +141,34 @@ impl MemDisk {
         self.world().outage = None;
     }
 
+    /// Whoever opens a file with this in its name waits until [`Self::release`].
+    pub fn hold_back(&self, name_part: &'static str) {
+        self.world().held_back.name_part = Some(name_part);
+    }
+
+    /// Lets all go on that wait.
+    pub fn release(&self) {
+        self.world().held_back.name_part = None;
+        self.0.released.notify_all();
+    }
+
+    /// How many wait to open a file.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.world().held_back.waiting
+    }
+
+    fn world_where_free(&self, path: &Path) -> MutexGuard<'_, World> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut world = self.world();
+        world.held_back.waiting += 1;
+        while world.held_back.name_part.is_some_and(|part| name.contains(part)) {
+            world = self.0.released.wait(world).unwrap_or_else(PoisonError::into_inner);
+        }
+        world.held_back.waiting -= 1;
+        world
+    }
+
     /// The time that later changes stamp on files.
     pub fn set_time(&self, time: TimestampMs) {
         self.world().time = time;
@@ -145,12 +187,13 @@ impl MemDisk {
     }
 
     fn with_nodes(nodes: Vec<Node>, time: TimestampMs) -> Self {
-        let world = World { nodes, writes: 0, outage: None, crashed: false, time };
-        Self(Arc::new(Mutex::new(world)))
+        let held_back = HeldBack::default();
+        let world = World { nodes, held_back, writes: 0, outage: None, crashed: false, time };
+        Self(Arc::new(Shared { world: Mutex::new(world), released: Condvar::new() }))
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -237,7 +280,7 @@ impl Disk for MemDisk {
     type Lock = ();
 
     fn open(&self, path: &Path, access: Access) -> io::Result<MemFile> {
-        let mut world = self.world();
+        let mut world = self.world_where_free(path);
         world.check_alive()?;
         let found = world.find(path);
         let node = match (found, access) {
