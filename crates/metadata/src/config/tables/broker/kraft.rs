@@ -20,11 +20,13 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("2000")
         .at_least(0)
         .internal()
+        .unsupported()
         .doc("Time in milliseconds from which on a slow controller event is always logged."),
     long("controller.performance.sample.period.ms")
         .or("60000")
         .at_least(100)
         .internal()
+        .unsupported()
         .doc("Time in milliseconds between two reports of the controller's performance."),
     int("controller.quorum.append.linger.ms").or("25").at_least(0).unsupported().doc(
         "Time in milliseconds that the quorum's leader gathers records before it writes them.",
@@ -32,7 +34,6 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
     boolean("controller.quorum.auto.join.enable")
         .or("false")
         .low()
-        .unsupported()
         .doc("Whether a controller adds itself to the voters of a dynamic quorum."),
     list("controller.quorum.bootstrap.servers")
         .or("")
@@ -43,40 +44,34 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("1000")
         .at_least(0)
         .high()
-        .unsupported()
         .doc("Upper bound in milliseconds of the wait before another election."),
     int("controller.quorum.election.timeout.ms")
         .or("1000")
         .at_least(0)
         .high()
-        .unsupported()
         .doc("Time in milliseconds that a candidate waits for votes before it tries again."),
     int("controller.quorum.fetch.max.bytes")
         .or("1048576")
         .at_least(1)
         .low()
-        .unsupported()
         .doc("Largest size in bytes of one answer with metadata records."),
     int("controller.quorum.fetch.snapshot.max.bytes")
         .or("1048576")
         .at_least(1)
         .low()
-        .unsupported()
         .doc("Largest size in bytes of one piece of a metadata snapshot."),
-    int("controller.quorum.fetch.timeout.ms").or("2000").at_least(0).high().unsupported().doc(
+    int("controller.quorum.fetch.timeout.ms").or("2000").at_least(0).high().doc(
         "Time in milliseconds without contact to the leader after which a voter stands for \
          election.",
     ),
     int("controller.quorum.request.timeout.ms")
         .or("2000")
         .at_least(0)
-        .unsupported()
         .doc("Time in milliseconds that requests within the quorum wait for an answer."),
     int("controller.quorum.retry.backoff.ms")
         .or("20")
         .at_least(0)
         .low()
-        .unsupported()
         .doc("Time in milliseconds between two attempts of a request within the quorum."),
     list("controller.quorum.voters")
         .or("")

@@ -41,6 +41,7 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
     long("replica.high.watermark.checkpoint.interval.ms")
         .or("5000")
         .high()
+        .unsupported()
         .doc("Time in milliseconds between two writes of the high watermarks to disk."),
     long("replica.lag.time.max.ms").or("30000").high().doc(
         "Time in milliseconds that a follower may lag behind before it leaves the in-sync \

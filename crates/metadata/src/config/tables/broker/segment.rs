@@ -165,7 +165,7 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("604800000")
         .high()
         .doc("Age in milliseconds at which the metadata log begins another segment."),
-    int("metadata.max.idle.interval.ms").or("500").at_least(0).low().doc(
+    int("metadata.max.idle.interval.ms").or("500").at_least(0).low().unsupported().doc(
         "Time in milliseconds without metadata changes after which an empty record is \
          written; 0 writes none.",
     ),
@@ -181,6 +181,7 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("60000")
         .low()
         .internal()
+        .unsupported()
         .doc("Time in milliseconds between dropping a metadata file and removing it, for tests."),
     int("internal.metadata.log.segment.bytes")
         .or_null()
