@@ -10,7 +10,7 @@ use wire::alter_partition_response::{
 use wire::record_frame::MetadataRecord;
 
 use super::partition_change::PartitionChange;
-use super::{Command, Controller, Decision};
+use super::{Command, Controller, Decision, Unity};
 use crate::image::{PartitionState, Topic};
 
 const ANY_EPOCH: i64 = -1;
@@ -23,6 +23,8 @@ pub struct AlterPartition(pub AlterPartitionRequest);
 
 impl Command for AlterPartition {
     type Reply = AlterPartitionResponse;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         let (broker, epoch) = (NodeId(self.0.broker_id), BrokerEpoch(self.0.broker_epoch));

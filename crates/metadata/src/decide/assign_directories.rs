@@ -11,7 +11,7 @@ use wire::record_frame::MetadataRecord;
 
 use super::leadership::Availability;
 use super::partition_change::PartitionChange;
-use super::{Command, Controller, Decision, Refusal};
+use super::{Command, Controller, Decision, Refusal, Unity};
 use crate::image::{BrokerRegistration, Topic};
 use crate::metadata_version::MetadataVersion;
 
@@ -21,6 +21,8 @@ pub struct AssignReplicasToDirs(pub AssignReplicasToDirsRequest);
 
 impl Command for AssignReplicasToDirs {
     type Reply = AssignReplicasToDirsResponse;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         let broker = match self.check(controller) {

@@ -7,7 +7,7 @@ use types::NodeId;
 use wire::record_frame::MetadataRecord;
 
 use super::partition_change::{Election, PartitionChange};
-use super::{Command, Controller, Decision};
+use super::{Command, Controller, Decision, Unity};
 use crate::image::{PartitionState, Topic};
 
 /// Most elections of one decision; Kafka's number.
@@ -25,6 +25,8 @@ impl Command for BalanceLeaders {
     /// Whether there was more to do than one decision may.
     type Reply = bool;
 
+    const UNITY: Unity = Unity::Parts;
+
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         controller
             .elect_among(Election::Preferred, |_, state| state.leader != state.preferred_leader())
@@ -34,6 +36,8 @@ impl Command for BalanceLeaders {
 impl Command for ElectUncleanLeaders {
     /// Whether there was more to do than one decision may.
     type Reply = bool;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         controller.elect_among(Election::Unclean, |topic, state| {

@@ -10,7 +10,7 @@ use wire::register_broker_record::{BrokerEndpoint, BrokerFeature, RegisterBroker
 use wire::unregister_broker_record::UnregisterBrokerRecord;
 
 use super::leadership::Availability;
-use super::{Command, Controller, Decision, Refusal};
+use super::{Command, Controller, Decision, Refusal, Unity};
 use crate::features::LevelRange;
 use crate::image::BrokerRegistration;
 use crate::metadata_version::MetadataVersion;
@@ -38,6 +38,8 @@ pub struct UnregisterBroker {
 
 impl Command for RegisterBroker<'_> {
     type Reply = BrokerRegistrationResponse;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         let request = &self.request;
@@ -182,6 +184,8 @@ impl RegisterBroker<'_> {
 
 impl Command for UnregisterBroker {
     type Reply = Result<(), Refusal>;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         let Some(broker) = controller.image.cluster().broker(self.broker) else {

@@ -10,7 +10,7 @@ use wire::record_frame::MetadataRecord;
 
 use super::partition_change::Election;
 use super::refusal::outcome;
-use super::{Command, Controller, Decision, Refusal};
+use super::{Command, Controller, Decision, Refusal, Unity};
 use crate::image::{PartitionState, Topic};
 
 /// Elects leaders for some partitions, or for all of them that need it.
@@ -27,6 +27,8 @@ type Elected = Result<MetadataRecord<'static>, Refusal>;
 
 impl Command for ElectLeaders<'_> {
     type Reply = ElectLeadersResponse<'static>;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         let kind = match self.0.election_type {

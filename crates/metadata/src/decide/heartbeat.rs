@@ -7,7 +7,7 @@ use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
 use wire::record_frame::MetadataRecord;
 
 use super::leadership::Availability;
-use super::{Command, Controller, Decision};
+use super::{Command, Controller, Decision, Unity};
 use crate::image::BrokerRegistration;
 use crate::metadata_version::MetadataVersion;
 
@@ -45,6 +45,8 @@ enum Stage {
 
 impl Command for Heartbeat {
     type Reply = BrokerHeartbeatResponse;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         let (id, epoch) = (NodeId(self.request.broker_id), BrokerEpoch(self.request.broker_epoch));
@@ -137,6 +139,8 @@ impl Heartbeat {
 impl Command for FenceBroker {
     /// Whether the broker was in service until now.
     type Reply = bool;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         match controller.check_broker_epoch(self.broker, self.epoch) {

@@ -6,6 +6,7 @@ mod alter_partition;
 mod assign_directories;
 mod assignment;
 mod balance_leaders;
+mod batches;
 mod brokers;
 mod config_rules;
 mod configs;
@@ -29,6 +30,7 @@ use wire::record_frame::MetadataRecord;
 pub use alter_partition::AlterPartition;
 pub use assign_directories::AssignReplicasToDirs;
 pub use balance_leaders::{BalanceLeaders, ELECTIONS_PER_DECISION_MAX, ElectUncleanLeaders};
+pub use batches::{BATCH_BYTES_MAX, Batching, Encoded, Unity};
 pub use brokers::{RegisterBroker, UnregisterBroker};
 pub use configs::{AlterConfigs, IncrementalAlterConfigs};
 pub use controllers::{RegisterController, UnregisterController};
@@ -50,7 +52,7 @@ use crate::random::Seeded;
 /// What a command leads to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision<R> {
-    /// Records to write in one batch: all of them or none.
+    /// Records to write, in order; the command's [`Unity`] says whether all of them or none.
     pub records: Vec<MetadataRecord<'static>>,
     /// The answer, once they are written.
     pub reply: R,
@@ -60,6 +62,10 @@ pub struct Decision<R> {
 pub trait Command {
     /// What it gets back.
     type Reply;
+
+    /// Whether its records may come into effect one after another; as in Kafka, requests of clients
+    /// are carried out as a whole.
+    const UNITY: Unity = Unity::Whole;
 
     /// Decides it against the state that `controller` sees.
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply>;

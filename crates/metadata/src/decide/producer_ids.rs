@@ -4,7 +4,7 @@ use types::{BrokerEpoch, ErrorCode, NodeId, ProducerId};
 use wire::allocate_producer_ids_response::AllocateProducerIdsResponse;
 use wire::producer_ids_record::ProducerIdsRecord;
 
-use super::{Command, Controller, Decision, Refusal};
+use super::{Command, Controller, Decision, Refusal, Unity};
 
 /// How many ids a block has; Kafka's number.
 pub const PRODUCER_ID_BLOCK: i32 = 1000;
@@ -20,6 +20,8 @@ pub struct AllocateProducerIds {
 
 impl Command for AllocateProducerIds {
     type Reply = AllocateProducerIdsResponse;
+
+    const UNITY: Unity = Unity::Parts;
 
     fn decide(&self, controller: &Controller<'_>) -> Decision<Self::Reply> {
         match self.block(controller) {
