@@ -1,15 +1,13 @@
 //! Vote: another voter stands for election, or asks whether it should (KIP-595, KIP-996).
 
 use super::fetch_metadata_log::METADATA_TOPIC;
-use super::quorum::{leader_endpoint, leader_id, only_partition, serve};
+use super::quorum::{FIRST_VERSION_WITH_KEYS, leader_endpoint, leader_id, only_partition, serve};
 use crate::dispatch::RequestContext;
 use raft::{Answer, LogEnd, ReplicaKey, Request, message};
 use std::borrow::Cow;
 use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 use wire::vote_request::VoteRequest;
 use wire::vote_response::{NodeEndpoint, PartitionData, TopicData, VoteResponse};
-
-const FIRST_VERSION_WITH_KEYS: i16 = 1;
 
 pub(crate) async fn answer(
     context: &RequestContext<'_>,

@@ -1,17 +1,15 @@
 //! BeginQuorumEpoch: the leader of an epoch says that it leads.
 
 use super::fetch_metadata_log::METADATA_TOPIC;
-use super::quorum::{endpoints, leader_endpoint, leader_id, only_partition, serve};
+use super::quorum::{
+    FIRST_VERSION_WITH_KEYS, endpoints, epoch_response, leader_endpoint, leader_id, only_partition,
+    serve,
+};
 use crate::dispatch::RequestContext;
 use raft::{Answer, ReplicaKey, Request, message};
-use std::borrow::Cow;
 use types::{ErrorCode, LeaderEpoch, NodeId};
 use wire::begin_quorum_epoch_request::BeginQuorumEpochRequest;
-use wire::begin_quorum_epoch_response::{
-    BeginQuorumEpochResponse, NodeEndpoint, PartitionData, TopicData,
-};
-
-const FIRST_VERSION_WITH_KEYS: i16 = 1;
+use wire::begin_quorum_epoch_response::BeginQuorumEpochResponse;
 
 pub(crate) async fn answer(
     context: &RequestContext<'_>,
@@ -22,7 +20,9 @@ pub(crate) async fn answer(
         Err(code) => return refused(code),
     };
     match serve(context, Request::BeginQuorumEpoch(read)).await.map(|served| served.answer) {
-        Ok(Answer::BeginQuorumEpoch(answer)) => response(context, &answer),
+        Ok(Answer::BeginQuorumEpoch(answer)) => {
+            epoch_response!(begin_quorum_epoch_response::BeginQuorumEpochResponse, context, &answer)
+        }
         Ok(_) => refused(ErrorCode::UnknownServerError),
         Err(code) => refused(code),
     }
@@ -46,30 +46,6 @@ fn read(
         epoch: LeaderEpoch(partition.leader_epoch),
         endpoints: endpoints(told),
     })
-}
-
-fn response(
-    context: &RequestContext<'_>,
-    answer: &message::EpochAnswer,
-) -> BeginQuorumEpochResponse<'static> {
-    let partition = PartitionData {
-        partition_index: 0,
-        error_code: answer.error.code(),
-        leader_id: leader_id(&answer.leader),
-        leader_epoch: answer.leader.epoch.0,
-    };
-    let endpoint = leader_endpoint(context, &answer.leader);
-    let node = endpoint.map(|(id, endpoint)| NodeEndpoint {
-        node_id: id.0,
-        host: Cow::Owned(endpoint.host.clone()),
-        port: endpoint.port,
-    });
-    let is_told = context.version >= FIRST_VERSION_WITH_KEYS;
-    BeginQuorumEpochResponse {
-        error_code: ErrorCode::None.code(),
-        topics: vec![TopicData { topic_name: METADATA_TOPIC.into(), partitions: vec![partition] }],
-        node_endpoints: node.filter(|_| is_told).into_iter().collect(),
-    }
 }
 
 fn refused(code: ErrorCode) -> BeginQuorumEpochResponse<'static> {

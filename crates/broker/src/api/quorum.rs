@@ -8,6 +8,9 @@ use raft::message::LeaderInfo;
 use raft::{Endpoint, Endpoints};
 use types::{ErrorCode, NodeId};
 
+/// From here on Vote, BeginQuorumEpoch and EndQuorumEpoch name directories and endpoints.
+pub(super) const FIRST_VERSION_WITH_KEYS: i16 = 1;
+
 /// Checks what every request of the quorum says: the cluster, and the only partition there is.
 ///
 /// # Errors
@@ -75,3 +78,35 @@ pub(super) fn leader_id(leader: &LeaderInfo) -> i32 {
 pub(super) fn endpoints(told: impl Iterator<Item = (String, String, u16)>) -> Endpoints {
     Endpoints(told.map(|(name, host, port)| (name, Endpoint { host, port })).collect())
 }
+
+/// The response to BeginQuorumEpoch and EndQuorumEpoch: the same fields, in types of their own.
+macro_rules! epoch_response {
+    ($module:ident::$response:ident, $context:expr, $answer:expr) => {{
+        use wire::$module::{NodeEndpoint, PartitionData, TopicData, $response};
+        let (context, answer): (&RequestContext<'_>, &raft::message::EpochAnswer) =
+            ($context, $answer);
+        let partition = PartitionData {
+            partition_index: 0,
+            error_code: answer.error.code(),
+            leader_id: leader_id(&answer.leader),
+            leader_epoch: answer.leader.epoch.0,
+        };
+        let endpoint = leader_endpoint(context, &answer.leader);
+        let node = endpoint.map(|(id, endpoint)| NodeEndpoint {
+            node_id: id.0,
+            host: endpoint.host.clone().into(),
+            port: endpoint.port,
+        });
+        let is_told = context.version >= FIRST_VERSION_WITH_KEYS;
+        $response {
+            error_code: ErrorCode::None.code(),
+            topics: vec![TopicData {
+                topic_name: METADATA_TOPIC.into(),
+                partitions: vec![partition],
+            }],
+            node_endpoints: node.filter(|_| is_told).into_iter().collect(),
+        }
+    }};
+}
+
+pub(super) use epoch_response;
