@@ -109,7 +109,6 @@ impl Broker {
         let partitions = partitions(&settings, &storage);
         let chores = Arc::new(Chores::default());
         let membership = membership(&settings, &storage, &partitions, &bound);
-        let directory_id = storage.metadata_directory(&settings.config.metadata_log_dir);
         let (stop, stopping) = watch::channel(false);
         let producer_ids = ProducerIds::new(settings.node_id);
         let group_settings = GroupSettings::new(&settings.config);
@@ -123,7 +122,8 @@ impl Broker {
             admission: Arc::clone(&admission),
         };
         let listener = image_listener(effects, &chores, &groups);
-        let controller = Authority::start(&settings.config, membership, directory_id, listener)?;
+        let metadata = storage.metadata;
+        let controller = Authority::start(&settings.config, membership, metadata, listener)?;
         let node = Arc::new(Node {
             fetch_sessions: Sessions::new(settings.fetch.sessions_max),
             settings,

@@ -21,7 +21,17 @@ const OPEN_FILES_SHARE: u64 = 4;
 pub(crate) struct Storage {
     pub cluster_id: String,
     pub directories: Vec<Arc<LogDirectory>>,
+    pub metadata: MetadataDirectory,
     pub files: FileCache<log::RealFile>,
+}
+
+/// Where the metadata log lies.
+#[derive(Debug)]
+pub(crate) struct MetadataDirectory {
+    pub id: DirectoryId,
+    pub disk: WatchedDisk,
+    /// Where it is none of the log directories: locked for as long as this lasts.
+    pub own: Option<LogDir<WatchedDisk>>,
 }
 
 /// Why the server cannot use its directories.
@@ -146,7 +156,7 @@ impl Storage {
             match open_one(Path::new(path), &files) {
                 Err(fault) if !fault.is_of_the_disk() => return Err(fault),
                 Err(fault) if path == metadata_path && paths.len() > 1 => {
-                    return Err(StorageStartError::NoMetadata(Box::new(fault)));
+                    return Err(no_metadata(fault));
                 }
                 Err(fault) => {
                     tracing::error!("a log directory is out of service: {fault}");
@@ -156,7 +166,11 @@ impl Storage {
                 Ok(opened) => outcomes.push(Ok(opened)),
             }
         }
-        let usable: Vec<&Opened> = outcomes.iter().flatten().collect();
+        let own = match paths.iter().any(|path| path == metadata_path) {
+            true => None,
+            false => Some(open_one(Path::new(metadata_path), &files).map_err(no_metadata)?),
+        };
+        let usable: Vec<&Opened> = outcomes.iter().flatten().chain(&own).collect();
         if let Some(fault) = first_fault.filter(|_| usable.is_empty()) {
             return Err(StorageStartError::NoneUsable(Box::new(fault)));
         }
@@ -180,7 +194,14 @@ impl Storage {
             }
             directories.push(Arc::new(directory));
         }
-        Ok(Self { cluster_id, directories, files })
+        let metadata = match own {
+            Some((own, meta)) => {
+                let id = identify(&own, meta, &cluster_id, node)?;
+                MetadataDirectory { id, disk: own.disk().clone(), own: Some(own) }
+            }
+            None => metadata_among(&directories, metadata_path)?,
+        };
+        Ok(Self { cluster_id, directories, metadata, files })
     }
 
     /// The epoch of the run that left every directory in order: what it had is all there.
@@ -188,12 +209,6 @@ impl Storage {
         let mut epochs = self.directories.iter().map(|directory| directory.epoch_left_in);
         let first = epochs.next().flatten()?;
         epochs.all(|epoch| epoch == Some(first)).then_some(first)
-    }
-
-    /// The id of the directory that holds the metadata log.
-    pub(crate) fn metadata_directory(&self, path: &str) -> DirectoryId {
-        let at_path = self.directories.iter().find(|directory| directory.path == Path::new(path));
-        at_path.or(self.directories.first()).map_or(DirectoryId::ZERO, |directory| directory.id)
     }
 }
 
@@ -213,6 +228,27 @@ fn open_files_max() -> usize {
 fn create(path: &Path) -> Result<(), StorageStartError> {
     let failed = |source| StorageStartError::Directory { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(failed)
+}
+
+fn no_metadata(fault: StorageStartError) -> StorageStartError {
+    match fault.is_of_the_disk() {
+        true => StorageStartError::NoMetadata(Box::new(fault)),
+        false => fault,
+    }
+}
+
+/// The metadata log lies in one of the log directories.
+fn metadata_among(
+    directories: &[Arc<LogDirectory>],
+    path: &str,
+) -> Result<MetadataDirectory, StorageStartError> {
+    let directory = directories.iter().find(|directory| directory.path == Path::new(path));
+    let found =
+        directory.and_then(|at| Some(MetadataDirectory { id: at.id, disk: at.disk()?, own: None }));
+    found.ok_or_else(|| {
+        let source = io::Error::other("it is out of service");
+        no_metadata(StorageStartError::Directory { path: PathBuf::from(path), source })
+    })
 }
 
 type Opened = (LogDir<WatchedDisk>, Option<MetaProperties>);

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::{LogDir, WatchedDisk};
 use metadata::BrokerRun;
 use metadata::config::ServerConfig;
 use metadata::image::Image;
 use tokio::time::Instant;
-use types::{BrokerEpoch, DirectoryId, ErrorCode, NodeId};
+use types::{BrokerEpoch, ErrorCode, NodeId};
 
 use super::registrar::Registrar;
 use super::remote::{Forwarded, Patience, RemoteController, ResponseOf, Stage};
@@ -16,6 +17,7 @@ use super::{
     Beside, Controller, ControllerError, ControllerSettings, ImageListener, Membership, Unavailable,
 };
 use crate::peer::PeerError;
+use crate::storage::MetadataDirectory;
 
 /// So long a client is kept waiting for what it has not asked for.
 const ASIDE_MAX: Duration = Duration::from_secs(1);
@@ -34,6 +36,8 @@ pub(crate) struct Authority {
     remote: Option<RemoteController>,
     /// `request.timeout.ms`: so long a command may take.
     patience: Duration,
+    /// The lock of the metadata log's own directory, where it has one.
+    _directory: Option<LogDir<WatchedDisk>>,
 }
 
 impl Authority {
@@ -44,14 +48,22 @@ impl Authority {
     pub(crate) fn start(
         config: &ServerConfig,
         membership: Membership,
-        directory: DirectoryId,
+        directory: MetadataDirectory,
         listener: ImageListener,
     ) -> Result<Self, ControllerError> {
-        let settings = ControllerSettings::from_config(config, membership.clone(), directory);
+        let MetadataDirectory { id, disk, own } = directory;
+        let settings = ControllerSettings::from_config(config, membership.clone(), id);
+        let witness = own.is_some().then(|| disk.witness());
         let patience = Patience::from_config(config);
         let mut remote = None;
         let controller =
-            Controller::start_beside(log::RealDisk, settings, listener, |published, shared| {
+            Controller::start_beside(disk, settings, listener, |published, shared| {
+                if let Some(witness) = witness {
+                    let shared = Arc::clone(shared);
+                    witness.on_failure(move |error| {
+                        shared.fail(&format!("the metadata log's directory has failed: {error}"));
+                    });
+                }
                 let mut tasks: Vec<Beside> = Vec::new();
                 if config.roles.controller {
                     tasks.push(Registrar::new(membership.clone(), published, shared).run());
@@ -64,7 +76,7 @@ impl Authority {
                 }
                 Box::pin(both(tasks))
             })?;
-        Ok(Self { controller, remote, patience: patience.request })
+        Ok(Self { controller, remote, patience: patience.request, _directory: own })
     }
 
     /// The newest image that this node knows. Loading it takes no lock.

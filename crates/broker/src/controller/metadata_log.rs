@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use log::{Disk, FileCache, Log, LogConfig, Opening, Origin, Retired};
 use metadata::config::ServerConfig;
+use metadata::decide::{BATCH_BYTES_MAX, Encoded};
 use raft::{PlacedControl, QuorumState};
 use record::{Batch, BatchBuilder, ControlRecord, ControlType, ValidBatch, batches, with_scratch};
 use types::{LeaderEpoch, Offset, TimestampMs, Uuid};
@@ -35,6 +36,8 @@ pub struct MetadataLogSettings {
     pub retention_bytes: i64,
     /// `metadata.max.retention.ms`; negative for no limit.
     pub retention_ms: i64,
+    /// `internal.metadata.max.batch.size.in.bytes`.
+    pub batch_bytes_max: usize,
 }
 
 impl MetadataLogSettings {
@@ -48,6 +51,8 @@ impl MetadataLogSettings {
         };
         let segment_bytes =
             unsigned("metadata.log.segment.bytes", u64::from(defaults.segment_bytes));
+        // for tests, which want a segment smaller than the other key allows
+        let segment_bytes = unsigned("internal.metadata.log.segment.bytes", segment_bytes);
         Self {
             segment_bytes: u32::try_from(segment_bytes).unwrap_or(defaults.segment_bytes),
             segment_ms: number("metadata.log.segment.ms", defaults.segment_ms),
@@ -61,6 +66,11 @@ impl MetadataLogSettings {
             ),
             retention_bytes: number("metadata.max.retention.bytes", defaults.retention_bytes),
             retention_ms: number("metadata.max.retention.ms", defaults.retention_ms),
+            batch_bytes_max: config
+                .value("internal.metadata.max.batch.size.in.bytes")
+                .as_i64()
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .unwrap_or(defaults.batch_bytes_max),
         }
     }
 }
@@ -75,6 +85,7 @@ impl Default for MetadataLogSettings {
             snapshot_interval_ms: 60 * 60 * 1000,
             retention_bytes: 100 * 1024 * 1024,
             retention_ms: 7 * 24 * 60 * 60 * 1000,
+            batch_bytes_max: BATCH_BYTES_MAX,
         }
     }
 }
@@ -186,24 +197,38 @@ impl<D: Disk> MetadataLog<D> {
         }
     }
 
-    /// Appends records as one batch: all of them or none. They are durable after [`Self::flush`].
+    /// Appends batches: all of them or none. They are durable after [`Self::flush`].
     pub(super) fn append(
         &mut self,
-        records: &[MetadataRecord<'static>],
-        version_of: impl Fn(&MetadataRecord<'_>) -> i16,
+        batches: &[Vec<Encoded>],
         now: TimestampMs,
     ) -> Result<Offset, ControllerError> {
+        let base = self.log.end_offset();
+        for batch in batches {
+            if let Err(error) = self.append_batch(batch, now) {
+                if self.log.end_offset() > base {
+                    self.truncate_to(base, now)?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(base)
+    }
+
+    fn append_batch(
+        &mut self,
+        records: &[Encoded],
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
         let mut builder = BatchBuilder::new();
         let end = self.log.end_offset();
         for record in records {
-            let bytes = record
-                .encode(version_of(record))
-                .map_err(|e| self.bad_record(end, format!("{}: {e}", record.type_name())))?;
             builder
-                .append(now, None, Some(&bytes), &[])
+                .append(now, None, Some(&record.bytes), &[])
                 .map_err(|e| self.bad_record(end, e.to_string()))?;
         }
-        self.write(&checkpoint::seal(&mut builder), now)
+        self.write(&checkpoint::seal(&mut builder), now)?;
+        Ok(())
     }
 
     /// Appends control records as one batch.

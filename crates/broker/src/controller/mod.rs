@@ -2,9 +2,9 @@
 //! observer of the quorum, publishes the image, and decides while the quorum has elected it.
 //!
 //! ```text
-//! handlers ──submit──▶ [orders] ──▶ worker: decide ▸ append ▸ sync ▸ commit ▸ publish ▸ answer
-//! other nodes ◀──── quorum ────────▶   │                  │               │
-//!                                  raft::Raft        metadata log   ArcSwap<Image>, listener
+//! handlers ──submit──▶ [orders] ──▶ worker: decide ▸ append ▸ sync ▸ commit ──▶ publisher: show ▸ answer
+//! other nodes ◀──── quorum ────────▶   │                  │                        │
+//!                                  raft::Raft        metadata log        ArcSwap<Image>, listener
 //! ```
 
 mod authority;
@@ -17,6 +17,7 @@ mod leader;
 mod membership;
 mod metadata_log;
 mod outside;
+mod publisher;
 mod quorum;
 mod registrar;
 pub(crate) mod remote;
@@ -35,7 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use log::{Disk, RealDisk};
+use log::{Disk, RealDisk, WatchedDisk};
 use metadata::decide::Command;
 use metadata::image::Image;
 use tokio::sync::{mpsc, oneshot};
@@ -47,27 +48,32 @@ pub use chores::ChoreIntervals;
 pub use error::ControllerError;
 pub use membership::{BrokerMembership, DirectoryNews, Membership};
 pub use metadata_log::{FOLDER, MetadataLogSettings};
+pub use quorum::AnswerSizes;
 pub(crate) use quorum::Served;
 pub use settings::ControllerSettings;
 
 use chores::Chores;
 use metadata_log::MetadataLog;
 use outside::{Outside, Published, Shared};
+use publisher::Publisher;
 use quorum::{Envelope, Network};
 use remote::Stage;
 use state::State;
 use traffic::Traffic;
-use worker::{Asked, Order, Reload, Worker};
+use worker::{Asked, Moment, Order, Reload, Worker};
+
+/// Beside the controller's thread: one for names to be resolved, one for a snapshot to be written.
+const BLOCKING_THREADS: usize = 2;
 
 /// Commands that may wait for the thread; who comes later waits to send.
 const COMMANDS_WAITING_MAX: usize = 1024;
 
-/// Called on the controller's thread with the image before and the image now, before the command
-/// that changed it is answered.
+/// Called on a thread of its own with the image that was shown before and the one that is now, before
+/// the commands in between are answered.
 pub type ImageListener = Box<dyn Fn(&Image, &Arc<Image>) + Send + Sync>;
 
 /// The way to the controller's thread, shared by all handlers.
-pub struct Controller<D: Disk = RealDisk> {
+pub struct Controller<D: Disk = WatchedDisk> {
     published: Arc<Published>,
     shared: Arc<Shared>,
     /// Gone once the controller stops.
@@ -92,7 +98,7 @@ enum NotDone {
 /// What runs on the controller's thread beside it, until that ends.
 type Beside = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Controller {
+impl Controller<RealDisk> {
     /// Opens the metadata log on the machine's disk and takes part in the quorum; leads at once
     /// where this node is the only voter, and registers it then.
     ///
@@ -136,16 +142,18 @@ impl<D: Disk> Controller<D> {
         let envelope = Envelope {
             cluster_id: settings.membership.cluster_id.as_str().into(),
             listener: Arc::clone(&listener),
+            sizes: settings.sizes,
         };
         let request_ms = u64::from(settings.quorum.timeouts.request_ms);
         let network = Network::new(envelope, Duration::from_millis(request_ms));
-        let outside =
-            Outside { published: Arc::clone(&published), shared: Arc::clone(&shared), listener };
+        let publisher = Publisher::start(Arc::clone(&published), Arc::clone(&shared))?;
+        let outside = Outside::new(Arc::clone(&shared), publisher, listener);
         let membership = settings.membership.clone();
         let (timeouts, chores) = (settings.sessions, Chores::new(settings.chores, Instant::now()));
         let reload = reloading(disk, settings);
         let unasked = (timeouts, chores);
         let worker = Worker::open(reload, membership, unasked, Traffic::new(network), outside)?;
+        worker.wait_until_shown();
         let (orders, receiver) = mpsc::channel(COMMANDS_WAITING_MAX);
         let beside = beside(&published, &shared);
         let thread = Mutex::new(Some(spawn(worker, receiver, beside)?));
@@ -184,7 +192,7 @@ impl<D: Disk> Controller<D> {
     where
         C: Command<Reply: Send> + Send + 'static,
     {
-        self.ask(move |worker, now| worker.state.decide(&command, now)).await
+        self.ask_for(Moment::Shown, move |worker, now| worker.state.decide(&command, now)).await
     }
 
     /// Has this node's own broker beat, where nobody else beats for it: there is news of its
@@ -206,8 +214,16 @@ impl<D: Disk> Controller<D> {
         R: Send + 'static,
         F: FnOnce(&mut Worker<D>, TimestampMs) -> Result<R, ControllerError> + Send + 'static,
     {
+        self.ask_for(Moment::Committed, question).await
+    }
+
+    async fn ask_for<R, F>(&self, moment: Moment, question: F) -> Result<R, Unavailable>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Worker<D>, TimestampMs) -> Result<R, ControllerError> + Send + 'static,
+    {
         let (sender, answer) = oneshot::channel();
-        self.order(Order::Decide(Box::new(Asked::new(question, sender)))).await?;
+        self.order(Order::Decide(Box::new(Asked::new(question, moment, sender)))).await?;
         answer.await.ok().and_then(Result::ok).ok_or(Unavailable)
     }
 
@@ -299,8 +315,8 @@ fn thread(name: &str) -> std::thread::Builder {
 fn runtime() -> Result<tokio::runtime::Runtime, ControllerError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
-        .thread_name("klamm-resolve")
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("klamm-aside")
         .build()
         .map_err(ControllerError::Thread)
 }

@@ -12,6 +12,7 @@ use types::{BrokerEpoch, NodeId, Offset};
 
 use super::ImageListener;
 use super::error::ControllerError;
+use super::publisher::Publisher;
 use super::remote::Stage;
 use super::state::State;
 use crate::peer::Address;
@@ -90,24 +91,29 @@ impl Shared {
 
 /// The thread's own end of it.
 pub(super) struct Outside {
-    pub published: Arc<Published>,
     pub shared: Arc<Shared>,
+    pub publisher: Publisher,
     /// The listener by which controllers are reached.
     pub listener: Arc<str>,
+    /// The end of the last image that was given to be shown.
+    shown: Offset,
 }
 
 impl Outside {
-    /// Shows the committed image, unless this node is still on its way to it.
-    pub fn publish<D: Disk>(&self, state: &State<D>) {
+    pub fn new(shared: Arc<Shared>, publisher: Publisher, listener: Arc<str>) -> Self {
+        Self { shared, publisher, listener, shown: Offset(0) }
+    }
+
+    /// Has the committed image shown, unless this node is still on its way to it.
+    pub fn publish<D: Disk>(&mut self, state: &State<D>) {
         let committed = state.committed();
-        let known = *self.published.committed.borrow();
         self.shared.kraft_version.store(state.shell.raft().kraft_version(), Ordering::Release);
-        let is_first = known == Offset(0);
-        if committed.end <= known || is_first && !state.is_caught_up() {
+        let is_first = self.shown == Offset(0);
+        if committed.end <= self.shown || is_first && !state.is_caught_up() {
             return;
         }
-        self.published.publish(committed.replay.publish(), committed.end);
-        self.shared.applied.send_replace(committed.end);
+        self.publisher.show(committed.replay.publish(), committed.end);
+        self.shown = committed.end;
     }
 
     /// Notes whether this node is the only voter; true where that is news.
@@ -147,7 +153,7 @@ impl Published {
     }
 
     /// Shows an image that all records before `committed` are in.
-    fn publish(&self, image: Image, committed: Offset) {
+    pub fn publish(&self, image: Image, committed: Offset) {
         let new = Arc::new(image);
         let old = self.image.swap(Arc::clone(&new));
         if old.provenance != new.provenance {

@@ -12,6 +12,7 @@ use types::DirectoryId;
 use super::chores::ChoreIntervals;
 use super::membership::Membership;
 use super::metadata_log::MetadataLogSettings;
+use super::quorum::AnswerSizes;
 
 /// Everything that the controller is started with.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct ControllerSettings {
     pub membership: Membership,
     /// This node's place in the quorum; the seed is another at each start.
     pub quorum: raft::Config,
+    /// How much other nodes of the quorum send at a time.
+    pub sizes: AnswerSizes,
     /// Whether a directory that nobody has formatted becomes a cluster of this node alone.
     pub may_stand_alone: bool,
     /// `broker.session.timeout.ms`.
@@ -50,12 +53,28 @@ impl ControllerSettings {
                 && has_no_voters
                 && quorum.bootstrap.len() <= 1,
             quorum,
+            sizes: answer_sizes(config),
             membership,
             sessions: session_timeouts(config),
             chores: ChoreIntervals::from_config(config),
             decide: decide_settings(config),
             log: MetadataLogSettings::from_config(config),
         }
+    }
+}
+
+fn answer_sizes(config: &ServerConfig) -> AnswerSizes {
+    let defaults = AnswerSizes::default();
+    let bytes = |key, default| {
+        let value = config.value(key).as_i64().and_then(|bytes| u32::try_from(bytes).ok());
+        value.unwrap_or(default)
+    };
+    AnswerSizes {
+        records_bytes_max: bytes("controller.quorum.fetch.max.bytes", defaults.records_bytes_max),
+        snapshot_bytes_max: bytes(
+            "controller.quorum.fetch.snapshot.max.bytes",
+            defaults.snapshot_bytes_max,
+        ),
     }
 }
 

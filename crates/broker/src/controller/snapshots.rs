@@ -1,13 +1,107 @@
 //! Snapshots beside the metadata log: when one is due, how it is written, what it lets go of.
 
+use std::path::PathBuf;
+
 use log::{Disk, Retired};
+use metadata::decide::record_version;
+use metadata::image::Image;
+use tokio::task::JoinHandle;
 use types::TimestampMs;
-use wire::record_frame::MetadataRecord;
 
 use super::checkpoint::{Checkpoint, Quorum, SnapshotId};
 use super::error::ControllerError;
 use super::files;
 use super::metadata_log::MetadataLog;
+
+/// A snapshot's first batch, which says how old it is, ends before this.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// A snapshot that is to be written, by whichever thread has the time.
+#[derive(Debug)]
+pub(super) struct Draft<D: Disk> {
+    disk: D,
+    path: PathBuf,
+    id: SnapshotId,
+    last_timestamp: TimestampMs,
+    image: Image,
+    quorum: Quorum,
+    now: TimestampMs,
+}
+
+impl<D: Disk> Draft<D> {
+    /// Puts the file in its place, durably.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub(super) fn write(self) -> Result<SnapshotId, ControllerError> {
+        let Self { disk, path, id, last_timestamp, image, quorum, now } = self;
+        let release = image.features().metadata_version();
+        let records = image.to_records().into_iter().map(|record| {
+            let version = record_version(&record, release);
+            (record, version)
+        });
+        let checkpoint = Checkpoint { last_timestamp, quorum, records: records.collect() };
+        let bytes = match checkpoint.encode(id, now) {
+            Ok(bytes) => bytes,
+            Err(source) => return Err(ControllerError::Checkpoint { path, source }),
+        };
+        files::replace(&disk, &path, &bytes)
+            .map_err(|e| ControllerError::disk("write", &path, e))?;
+        tracing::info!(
+            snapshot = id.file_name(),
+            "the cluster's metadata is written as a snapshot"
+        );
+        Ok(id)
+    }
+}
+
+/// The snapshot that is being written beside the controller's thread, if one is.
+#[derive(Debug, Default)]
+pub(super) struct SnapshotWriter {
+    task: Option<JoinHandle<Result<SnapshotId, ControllerError>>>,
+    /// The log was opened anew since it was begun, and knows of it by itself.
+    is_stale: bool,
+}
+
+impl SnapshotWriter {
+    pub(super) fn is_busy(&self) -> bool {
+        self.task.is_some()
+    }
+
+    pub(super) fn begin<D: Disk>(&mut self, draft: Draft<D>) {
+        self.task = Some(tokio::task::spawn_blocking(move || draft.write()));
+        self.is_stale = false;
+    }
+
+    /// What was begun does not concern the log as it is by now.
+    pub(super) fn forget(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// The next snapshot that is written; waits for ever while none is.
+    pub(super) async fn next(&mut self) -> SnapshotId {
+        loop {
+            let Some(task) = &mut self.task else { std::future::pending().await };
+            let written = task.await;
+            self.task = None;
+            match written {
+                Ok(Ok(id)) if !self.is_stale => return id,
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a snapshot cannot be written"),
+                Err(error) => tracing::error!(%error, "a snapshot could not be written"),
+            }
+        }
+    }
+
+    /// Returns when nothing is being written.
+    pub(super) async fn ended(mut self) {
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "a snapshot could not be written");
+        }
+    }
+}
 
 impl<D: Disk> MetadataLog<D> {
     /// The snapshots in the folder, oldest first.
@@ -82,24 +176,36 @@ impl<D: Disk> MetadataLog<D> {
             || (bytes > 0 && interval > 0 && now.0 - since.0 >= interval)
     }
 
-    /// Writes a snapshot of all records before `id` and lets go of what it replaces.
-    pub(super) fn snapshot(
+    /// What a snapshot of all records before `id` is to say, for whoever writes it.
+    pub(super) fn draft(
         &mut self,
         id: SnapshotId,
-        records: Vec<(MetadataRecord<'static>, i16)>,
-        quorum: &Quorum,
+        (image, quorum): (Image, Quorum),
         now: TimestampMs,
-    ) -> Result<(), ControllerError> {
-        let path = self.folder.join(id.file_name());
-        let checkpoint =
-            Checkpoint { last_timestamp: self.last_timestamp, quorum: quorum.clone(), records };
-        let bytes = checkpoint
-            .encode(id, now)
-            .map_err(|source| ControllerError::Checkpoint { path: path.clone(), source })?;
-        files::replace(&self.disk, &path, &bytes)
-            .map_err(|e| ControllerError::disk("write", &path, e))?;
+    ) -> Draft<D> {
         self.since_snapshot = (0, now);
-        self.trim(now)
+        let (disk, path) = (self.disk.clone(), self.folder.join(id.file_name()));
+        Draft { disk, path, id, last_timestamp: self.last_timestamp, image, quorum, now }
+    }
+
+    /// Lets go of what a snapshot that has been written replaces. Whether it is of use: a later one
+    /// may have come from the leader meanwhile.
+    pub(super) fn snapshot_written(
+        &mut self,
+        id: SnapshotId,
+        now: TimestampMs,
+    ) -> Result<bool, ControllerError> {
+        let is_of_use = id.end >= self.log.start_offset();
+        if !is_of_use {
+            self.remove(id)?;
+        }
+        self.trim(now)?;
+        Ok(is_of_use)
+    }
+
+    fn remove(&self, id: SnapshotId) -> Result<(), ControllerError> {
+        let path = self.folder.join(id.file_name());
+        self.disk.remove_file(&path).map_err(|e| ControllerError::disk("remove", &path, e))
     }
 
     /// Lets go of the oldest snapshots while they are too old, or too large together with the log,
@@ -111,8 +217,7 @@ impl<D: Disk> MetadataLog<D> {
             if !self.are_too_large(&ids) && !self.is_too_old(oldest, now)? {
                 break;
             }
-            let path = self.folder.join(oldest.file_name());
-            self.disk.remove_file(&path).map_err(|e| ControllerError::disk("remove", &path, e))?;
+            self.remove(oldest)?;
             self.log.delete_records(next.end)?;
             self.retired.push(self.log.apply_retention(next.end, now)?);
         }
@@ -134,7 +239,7 @@ impl<D: Disk> MetadataLog<D> {
             return Ok(false);
         }
         let path = self.folder.join(id.file_name());
-        let bytes = files::read(&self.disk, &path)
+        let (_, bytes) = files::read_part(&self.disk, &path, 0, HEAD_BYTES_MAX)
             .map_err(|e| ControllerError::disk("read", &path, e))?
             .unwrap_or_default();
         let last = Checkpoint::last_timestamp(&bytes)
@@ -160,8 +265,10 @@ mod tests {
     use std::path::Path;
 
     use log::MemDisk;
+    use metadata::decide::Encoded;
     use types::Offset;
     use wire::no_op_record::NoOpRecord;
+    use wire::record_frame::MetadataRecord;
 
     use super::super::metadata_log::MetadataLogSettings;
     use super::*;
@@ -175,15 +282,18 @@ mod tests {
         let disk = MemDisk::new();
         disk.create_folder(Path::new("data")).unwrap();
         let mut log = MetadataLog::open(disk, Path::new("data"), settings, TimestampMs(0)).unwrap();
-        let quorum = Quorum::default();
         let epoch = types::LeaderEpoch(1);
         log.begin_epoch(epoch);
         for hour in 1..=hours {
             let now = TimestampMs(hour * HOUR_MS);
-            log.append(&[NoOpRecord {}.into()], |_| 0, now).unwrap();
+            let record: MetadataRecord<'static> = NoOpRecord {}.into();
+            let bytes = record.encode(0).unwrap();
+            log.append(&[vec![Encoded { record, bytes }]], now).unwrap();
             log.flush(now).unwrap();
             let id = SnapshotId { end: log.end_offset(), epoch };
-            log.snapshot(id, Vec::new(), &quorum, now).unwrap();
+            let said = (Image::default(), Quorum::default());
+            assert_eq!(log.draft(id, said, now).write().unwrap(), id);
+            assert!(log.snapshot_written(id, now).unwrap());
         }
         let ends = log.snapshots().unwrap().iter().map(|id| id.end.0).collect();
         (log.log.start_offset(), ends)

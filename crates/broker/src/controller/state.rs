@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use log::Disk;
-use metadata::decide::{self, Command, Decision, record_version};
+use metadata::decide::{self, Batching, Command, Decision, Unity};
 use metadata::image::Replay;
 use raft::{CorrelationId, Input, Reply, RoleChange};
 use types::{LeaderEpoch, Offset, TimestampMs};
@@ -22,6 +22,7 @@ use super::checkpoint::{self, Quorum, SnapshotId};
 use super::error::ControllerError;
 use super::metadata_log::{MetadataLog, Replayed};
 use super::quorum::{self, Found, Shell, Told};
+use super::snapshots::Draft;
 
 /// The state behind a record of the log.
 #[derive(Clone, Debug)]
@@ -247,7 +248,7 @@ impl<D: Disk> State<D> {
         let Decision { records, reply } = command.decide(&controller);
         if !records.is_empty() {
             let release = self.replay.latest().features().metadata_version();
-            self.write(&records, release, now)?;
+            self.write(records, C::UNITY, release, now)?;
         }
         Ok(reply)
     }
@@ -257,58 +258,76 @@ impl<D: Disk> State<D> {
     pub(super) fn settle_in(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
         let release = self.replay.latest().features().metadata_version();
         if self.replay.in_transaction() {
-            self.write(&[bootstrap::abort()], release, now)?;
+            tracing::warn!(
+                "a transaction that the controller before this one left open is aborted"
+            );
+            self.write(vec![bootstrap::abort()], Unity::Parts, release, now)?;
         }
         if !self.replay.latest().features().has_metadata_version() {
             let records = bootstrap::records(&mut self.log, &self.settings)?;
             let release = bootstrap::release(&records);
-            self.write(&records, release, now)?;
+            // they bring their own transaction
+            self.write(records, Unity::Parts, release, now)?;
         }
         Ok(())
     }
 
     fn write(
         &mut self,
-        records: &[MetadataRecord<'static>],
+        records: Vec<MetadataRecord<'static>>,
+        unity: Unity,
         release: metadata::MetadataVersion,
         now: TimestampMs,
     ) -> Result<(), ControllerError> {
-        let base = self.log.append(records, |record| record_version(record, release), now)?;
-        for (offset, record) in (base.0..).zip(records) {
-            self.replay.apply(Offset(offset), self.log.epoch(), record);
+        let batching = Batching { bytes_max: self.log.settings.batch_bytes_max, release };
+        let end = self.log.end_offset();
+        let batches = batching
+            .split(records, unity)
+            .map_err(|error| self.log.bad_record(end, error.to_string()))?;
+        let base = self.log.append(&batches, now)?;
+        for (offset, written) in (base.0..).zip(batches.iter().flatten()) {
+            self.replay.apply(Offset(offset), self.log.epoch(), &written.record);
         }
         Ok(())
     }
 
-    /// Writes a snapshot of what is committed if it is time for one.
-    pub(super) fn snapshot_if_due(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
+    /// Whether the state that decisions build on is that behind the log's last record. It is not
+    /// where a decision was written in part and the rest could not be, nor be taken back.
+    pub(super) fn is_in_step(&self) -> bool {
+        !self.decides() || self.replay.latest().provenance.offset.plus(1) == self.log.end_offset()
+    }
+
+    /// A snapshot of what is committed, to be written, if it is time for one.
+    pub(super) fn due_snapshot(&mut self, now: TimestampMs) -> Option<Draft<D>> {
         let Stand { replay, quorum, end } = &self.committed;
         if !self.log.is_snapshot_due(now) || replay.in_transaction() {
-            return Ok(());
+            return None;
         }
-        let image = replay.latest();
+        let image = replay.latest().clone();
         let id = SnapshotId { end: *end, epoch: image.provenance.epoch };
-        let named = raft::SnapshotId { offset: id.end, epoch: id.epoch };
-        if self.shell.raft().log().snapshots.contains(&named) {
+        let is_known = self.shell.raft().log().snapshots.contains(&named(id));
+        (!is_known).then(|| self.log.draft(id, (image, quorum.clone()), now))
+    }
+
+    /// A snapshot is on disk: what it stands for may go.
+    pub(super) fn snapshot_written(
+        &mut self,
+        id: SnapshotId,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
+        if !self.log.snapshot_written(id, now)? {
             return Ok(());
         }
-        let release = image.features().metadata_version();
-        let records = image.to_records().into_iter().map(|record| {
-            let version = record_version(&record, release);
-            (record, version)
-        });
-        self.log.snapshot(id, records.collect(), quorum, now)?;
-        tracing::info!(
-            snapshot = id.file_name(),
-            "the cluster's metadata is written as a snapshot"
-        );
-        self.step(Input::SnapshotTaken(named), now)?;
-        let kept = self.log.snapshots()?.into_iter();
-        let snapshots = kept.map(|id| raft::SnapshotId { offset: id.end, epoch: id.epoch });
-        let cleaned =
-            Input::LogCleaned { start: self.log.start_offset(), snapshots: snapshots.collect() };
+        self.step(Input::SnapshotTaken(named(id)), now)?;
+        let kept = self.log.snapshots()?.into_iter().map(named).collect();
+        let cleaned = Input::LogCleaned { start: self.log.start_offset(), snapshots: kept };
         self.step(cleaned, now)
     }
+}
+
+/// A snapshot as the quorum names it.
+fn named(id: SnapshotId) -> raft::SnapshotId {
+    raft::SnapshotId { offset: id.end, epoch: id.epoch }
 }
 
 /// Applies what the log holds up to `until`.

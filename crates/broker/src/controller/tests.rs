@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use log::{Access, Disk, DiskFile, MemDisk, Survival};
-use metadata::decide::{AllocateProducerIds, CreateTopics, DeleteTopics};
+use metadata::decide::{AllocateProducerIds, BATCH_BYTES_MAX, CreateTopics, DeleteTopics};
 use metadata::image::{Endpoint, Image};
 use metadata::{SessionTimeouts, decide};
 use types::{ErrorCode, LeaderEpoch, NodeId, Offset, ProducerId, Uuid};
+use wire::broker_heartbeat_request::BrokerHeartbeatRequest;
 use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use wire::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 
@@ -49,6 +50,7 @@ pub(super) fn settings(log: MetadataLogSettings) -> ControllerSettings {
             timeouts: raft::Timeouts::default(),
             seed: 0,
         },
+        sizes: AnswerSizes::default(),
         may_stand_alone: true,
         membership,
         sessions: SessionTimeouts { ms: 9_000, short_ms: 1_500 },
@@ -80,14 +82,18 @@ fn start_with(disk: &MemDisk, log: MetadataLogSettings) -> Controller<MemDisk> {
     Controller::start_on(disk.clone(), settings(log), Box::new(|_, _| ())).unwrap()
 }
 
-async fn create(controller: &Controller<MemDisk>, name: &str, partitions: i32) -> ErrorCode {
+fn create_request(name: &str, partitions: i32) -> CreateTopicsRequest<'static> {
     let topic = CreatableTopic {
         name: name.to_owned().into(),
         num_partitions: partitions,
         replication_factor: 1,
         ..CreatableTopic::default()
     };
-    let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
+    CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() }
+}
+
+async fn create(controller: &Controller<MemDisk>, name: &str, partitions: i32) -> ErrorCode {
+    let request = create_request(name, partitions);
     let reply = controller.submit(CreateTopics(request)).await.unwrap();
     ErrorCode::from_wire(reply.topics[0].error_code)
 }
@@ -183,6 +189,71 @@ async fn the_listener_sees_each_change_before_the_answer() {
     assert_eq!(seen.lock().unwrap().len(), 2);
 }
 
+/// What another node of the quorum asks, and the heartbeat of a broker: neither may wait.
+async fn answers_others(controller: &Controller<MemDisk>) {
+    let served = controller.serve(raft::Request::DescribeQuorum).await.expect("it is served");
+    assert!(matches!(served.answer, raft::Answer::DescribeQuorum(_)), "{served:?}");
+    let request = BrokerHeartbeatRequest {
+        broker_id: 1,
+        broker_epoch: controller.broker_epoch().expect("it is registered").0,
+        current_metadata_offset: i64::MAX,
+        ..BrokerHeartbeatRequest::default()
+    };
+    assert_eq!(controller.heartbeat(request).await.expect("it is answered").error_code, 0);
+}
+
+/// Waits for what another thread does.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let so = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), so).await.expect(what);
+}
+
+#[tokio::test]
+async fn a_slow_listener_holds_up_neither_the_quorum_nor_heartbeats() {
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let (closed, gate) = (Arc::new(AtomicBool::new(false)), Mutex::new(gate));
+    let (is_closed, called) = (Arc::clone(&closed), Arc::new(AtomicBool::new(false)));
+    let calls = Arc::clone(&called);
+    let listener: ImageListener = Box::new(move |_, _| {
+        if is_closed.load(Ordering::SeqCst) {
+            calls.store(true, Ordering::SeqCst);
+            // it is opened by being dropped
+            let _ = gate.lock().unwrap().recv();
+        }
+    });
+    let settings = settings(MetadataLogSettings::default());
+    let controller = Arc::new(Controller::start_on(disk(), settings, listener).unwrap());
+    closed.store(true, Ordering::SeqCst);
+    let creating = tokio::spawn({
+        let controller = Arc::clone(&controller);
+        async move { create(&controller, "slow", 1).await }
+    });
+    until("the listener is called", || called.load(Ordering::SeqCst)).await;
+    answers_others(&controller).await;
+    assert!(!creating.is_finished(), "whoever asked for a change sees it when he is answered");
+    drop(open);
+    assert_eq!(creating.await.unwrap(), ErrorCode::None);
+}
+
+#[tokio::test]
+async fn a_slow_snapshot_holds_up_neither_the_quorum_nor_commands() {
+    let small = MetadataLogSettings { snapshot_bytes: 1024, ..MetadataLogSettings::default() };
+    let disk = disk();
+    let controller = start_with(&disk, small.clone());
+    disk.hold_back(".checkpoint");
+    create(&controller, "before", 30).await;
+    until("a snapshot is begun", || disk.waiting() > 0).await;
+    answers_others(&controller).await;
+    assert_eq!(create(&controller, "meanwhile", 1).await, ErrorCode::None);
+    disk.release();
+    controller.stop();
+    assert_eq!(names(&start_with(&disk, small).image()), ["before", "meanwhile"]);
+}
+
 #[tokio::test]
 async fn snapshots_stand_for_the_log_before_them() {
     let disk = disk();
@@ -201,10 +272,12 @@ async fn snapshots_stand_for_the_log_before_them() {
     }
     create(&controller, "last", 2).await;
     let before = controller.image();
+    let has = |name: &str| {
+        let entries = disk.list(Path::new("data/__cluster_metadata-0")).unwrap();
+        entries.iter().any(|entry| entry.name == name)
+    };
+    until("the log's head is gone", || !has(LOG)).await;
     controller.stop();
-    let entries = disk.list(Path::new("data/__cluster_metadata-0")).unwrap();
-    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
-    assert!(!has(LOG), "the log's head is still there: {entries:?}");
     let again = start_with(&disk, small);
     assert_eq!(names(&again.image()), ["last"]);
     let topic = again.image().topics().named("last").unwrap().id;
@@ -218,13 +291,7 @@ async fn a_disk_that_fails_answers_and_recovers() {
     let controller = start(&disk);
     create(&controller, "before", 1).await;
     disk.fail_from(disk.writes(), log::Outage::Full);
-    let topic = CreatableTopic {
-        name: "during".into(),
-        num_partitions: 1,
-        replication_factor: 1,
-        ..CreatableTopic::default()
-    };
-    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+    let request = create_request("during", 1);
     assert!(controller.submit(CreateTopics(request)).await.is_err());
     disk.heal();
     assert_eq!(create(&controller, "after", 1).await, ErrorCode::None);
@@ -312,24 +379,19 @@ fn snapshot_names_are_those_of_kafka() {
 }
 
 /// Starts, creates topics and snapshots until the disk crashes; tells what was acknowledged.
-async fn run_until_crash(disk: &MemDisk) -> Vec<String> {
+async fn run_until_crash(disk: &MemDisk, batch_bytes_max: usize) -> Vec<String> {
     let small = MetadataLogSettings {
         segment_bytes: 2048,
         snapshot_bytes: 1024,
         retention_bytes: 4096,
+        batch_bytes_max,
         ..MetadataLogSettings::default()
     };
     let started = Controller::start_on(disk.clone(), settings(small), Box::new(|_, _| ()));
     let Ok(controller) = started else { return Vec::new() };
     let mut acknowledged = Vec::new();
     for i in 0..12 {
-        let topic = CreatableTopic {
-            name: format!("t{i:02}").into(),
-            num_partitions: 3,
-            replication_factor: 1,
-            ..CreatableTopic::default()
-        };
-        let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+        let request = create_request(&format!("t{i:02}"), 3);
         let Ok(reply) = controller.submit(CreateTopics(request)).await else { break };
         assert_eq!(reply.topics[0].error_code, 0);
         acknowledged.push(format!("t{i:02}"));
@@ -337,17 +399,17 @@ async fn run_until_crash(disk: &MemDisk) -> Vec<String> {
     acknowledged
 }
 
-#[tokio::test]
-async fn a_crash_at_any_write_loses_nothing_that_was_acknowledged() {
+/// With the disk's power going at one write after another.
+async fn crash_at_writes(batch_bytes_max: usize, step: usize) {
     let whole = disk();
-    let all = run_until_crash(&whole).await;
+    let all = run_until_crash(&whole, batch_bytes_max).await;
     assert_eq!(all.len(), 12);
     let writes = whole.writes();
     assert!(writes > 50, "{writes} writes are no scenario");
-    for write in 0..writes {
+    for write in (0..writes).step_by(step) {
         let disk = disk();
         disk.fail_from(write, log::Outage::Crash);
-        let acknowledged = run_until_crash(&disk).await;
+        let acknowledged = run_until_crash(&disk, batch_bytes_max).await;
         for survival in [Survival::SyncedOnly, Survival::Some(write), Survival::Everything] {
             let again = start(&disk.survive(survival));
             let image = again.image();
@@ -360,6 +422,37 @@ async fn a_crash_at_any_write_loses_nothing_that_was_acknowledged() {
                 assert_eq!(image.topics().named(name).unwrap().partitions.len(), 3);
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_write_loses_nothing_that_was_acknowledged() {
+    crash_at_writes(BATCH_BYTES_MAX, 1).await;
+}
+
+#[tokio::test]
+async fn a_crash_within_a_transaction_leaves_no_half_of_it() {
+    crash_at_writes(256, 5).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_within_a_transaction_takes_back_what_was_written() {
+    let small = MetadataLogSettings { batch_bytes_max: 200, ..MetadataLogSettings::default() };
+    for batches in 0..6 {
+        let disk = disk();
+        let controller = start_with(&disk, small.clone());
+        create(&controller, "before", 1).await;
+        let written = disk.writes();
+        disk.fail_from(written + batches, log::Outage::Full);
+        let request = create_request("during", 9);
+        assert!(controller.submit(CreateTopics(request)).await.is_err(), "{batches} were written");
+        disk.heal();
+        assert_eq!(create(&controller, "after", 9).await, ErrorCode::None, "{batches}");
+        assert_eq!(names(&controller.image()), ["after", "before"], "{batches}");
+        controller.stop();
+        let again = start(&disk);
+        assert_eq!(names(&again.image()), ["after", "before"], "{batches}");
+        assert_eq!(again.image().topics().named("after").unwrap().partitions.len(), 9);
     }
 }
 

@@ -12,12 +12,14 @@ use tokio::sync::{mpsc, oneshot};
 use types::{BrokerEpoch, Offset, TimestampMs};
 
 use super::NotDone;
+use super::checkpoint::SnapshotId;
 use super::chores::Chores;
 use super::error::ControllerError;
 use super::leader::{Departed, Lookout};
 use super::membership::Membership;
 use super::outside::Outside;
 use super::quorum::{Arrival, Outcome, Served};
+use super::snapshots::SnapshotWriter;
 use super::state::{News, State};
 use super::traffic::Traffic;
 
@@ -48,18 +50,36 @@ pub(super) trait Job<D: Disk>: Send {
     fn decide(&mut self, worker: &mut Worker<D>, now: TimestampMs) -> Result<(), ControllerError>;
     /// Sends the answer, or why there is none.
     fn answer(self: Box<Self>, outcome: Result<(), NotDone>);
+    /// When it is answered.
+    fn moment(&self) -> Moment {
+        Moment::Committed
+    }
+}
+
+/// How far a change must have come before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// It is in the log for good.
+    Committed,
+    /// This node's image has it, and the broker goes by it.
+    Shown,
 }
 
 /// A job whose answer somebody waits for.
 pub(super) struct Asked<F, R> {
     question: Option<F>,
+    moment: Moment,
     reply: Option<R>,
     sender: oneshot::Sender<Result<R, NotDone>>,
 }
 
 impl<F, R> Asked<F, R> {
-    pub(super) fn new(question: F, sender: oneshot::Sender<Result<R, NotDone>>) -> Self {
-        Self { question: Some(question), reply: None, sender }
+    pub(super) fn new(
+        question: F,
+        moment: Moment,
+        sender: oneshot::Sender<Result<R, NotDone>>,
+    ) -> Self {
+        Self { question: Some(question), moment, reply: None, sender }
     }
 }
 
@@ -79,6 +99,10 @@ where
         let Self { reply, sender, .. } = *self;
         // whoever asked may be gone
         let _ = sender.send(outcome.and_then(|()| reply.ok_or(NotDone::Failed)));
+    }
+
+    fn moment(&self) -> Moment {
+        self.moment
     }
 }
 
@@ -102,6 +126,7 @@ pub(super) struct Worker<D: Disk> {
     clock: Clock,
     traffic: Traffic,
     outside: Outside,
+    snapshots: SnapshotWriter,
     waiting: VecDeque<Waiting<D>>,
     /// Opens the log again, after the disk has failed.
     reload: Reload<D>,
@@ -134,6 +159,7 @@ impl<D: Disk> Worker<D> {
             clock,
             traffic,
             outside,
+            snapshots: SnapshotWriter::default(),
             waiting: VecDeque::new(),
             reload,
             is_broken: false,
@@ -143,10 +169,16 @@ impl<D: Disk> Worker<D> {
         Ok(worker)
     }
 
+    /// Blocks until the image is shown that is known by now.
+    pub(super) fn wait_until_shown(&self) {
+        self.outside.publisher.wait_until_shown();
+    }
+
     /// Works until every sender of orders is gone.
     pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order<D>>) {
         let mut turn = Vec::new();
         let mut arrivals = Vec::new();
+        let mut written = None;
         loop {
             let deadline = self.deadline();
             let due = deadline.unwrap_or_else(Instant::now).into();
@@ -157,6 +189,7 @@ impl<D: Disk> Worker<D> {
                 },
                 arrival = self.traffic.next() => arrivals.push(arrival),
                 run = self.lookout.next() => turn.push(Order::Decide(Box::new(Departed(run)))),
+                id = self.snapshots.next() => written = Some(id),
                 () = tokio::time::sleep_until(due), if deadline.is_some() => {}
             }
             while turn.len() < COMMANDS_PER_TURN {
@@ -166,8 +199,10 @@ impl<D: Disk> Worker<D> {
             while let Some(arrival) = self.traffic.try_next() {
                 arrivals.push(arrival);
             }
-            self.turn(&mut turn, &mut arrivals);
+            self.turn(&mut turn, &mut arrivals, written.take());
+            self.begin_snapshot();
         }
+        std::mem::take(&mut self.snapshots).ended().await;
         self.stop();
     }
 
@@ -195,7 +230,12 @@ impl<D: Disk> Worker<D> {
         raft.is_voter() && raft.voters().len() == 1
     }
 
-    fn turn(&mut self, orders: &mut Vec<Order<D>>, arrivals: &mut Vec<Arrival>) {
+    fn turn(
+        &mut self,
+        orders: &mut Vec<Order<D>>,
+        arrivals: &mut Vec<Arrival>,
+        written: Option<SnapshotId>,
+    ) {
         let now = self.clock.now();
         if self.is_broken {
             self.recover(now);
@@ -206,7 +246,9 @@ impl<D: Disk> Worker<D> {
             arrivals.clear();
             return;
         }
-        if let Err(error) = self.take_turn(orders, arrivals, now) {
+        let taken = written.map_or(Ok(()), |id| self.state.snapshot_written(id, now));
+        let taken = taken.and_then(|()| self.take_turn(orders, arrivals, now));
+        if let Err(error) = taken {
             note(&error);
             orders.clear();
             arrivals.clear();
@@ -228,10 +270,10 @@ impl<D: Disk> Worker<D> {
         for order in orders.drain(..) {
             self.carry_out(order, now)?;
         }
-        self.fence_silent(now);
+        self.fence_silent(now)?;
         if self.state.decides() {
             for chore in self.chores.take_due(Instant::now()) {
-                self.decide(Box::new(chore), now);
+                self.decide(Box::new(chore), now)?;
             }
         }
         self.settle(now)
@@ -258,10 +300,7 @@ impl<D: Disk> Worker<D> {
 
     fn carry_out(&mut self, order: Order<D>, now: TimestampMs) -> Result<(), ControllerError> {
         match order {
-            Order::Decide(job) => {
-                self.decide(job, now);
-                Ok(())
-            }
+            Order::Decide(job) => self.decide(job, now),
             Order::Quorum { request, answer } => {
                 self.state.offer(now)?;
                 let id = self.traffic.expect(answer);
@@ -282,28 +321,47 @@ impl<D: Disk> Worker<D> {
         }
     }
 
-    fn decide(&mut self, mut job: Box<dyn Job<D>>, now: TimestampMs) {
+    fn decide(
+        &mut self,
+        mut job: Box<dyn Job<D>>,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
         if !self.state.decides() {
-            return job.answer(Err(NotDone::NotController));
+            job.answer(Err(NotDone::NotController));
+            return Ok(());
         }
         match job.decide(self, now) {
-            Ok(()) => self.waiting.push_back(Waiting { end: self.state.log.end_offset(), job }),
+            Ok(()) => {
+                self.waiting.push_back(Waiting { end: self.state.log.end_offset(), job });
+                Ok(())
+            }
             Err(error) => {
-                note(&error);
                 job.answer(Err(NotDone::Failed));
+                self.failed_to_write(error)
             }
         }
     }
 
+    /// A decision that could not be written is as if it had never been made; where a part of it
+    /// stands in the log, the state must be read anew.
+    fn failed_to_write(&self, error: ControllerError) -> Result<(), ControllerError> {
+        if !self.state.is_in_step() {
+            return Err(error);
+        }
+        note(&error);
+        Ok(())
+    }
+
     /// Fences brokers whose sessions have run out; nobody waits for it.
-    fn fence_silent(&mut self, now: TimestampMs) {
+    fn fence_silent(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
         let instant = self.instant();
         let due = self.sessions.next_deadline().filter(|due| *due <= instant);
-        let Some(due) = due.filter(|_| self.state.decides()) else { return };
+        let Some(due) = due.filter(|_| self.state.decides()) else { return Ok(()) };
         let late = instant.ms_since(due);
         if late > ABSENCE_MS {
             // what brokers sent meanwhile has yet to come in
-            return self.sessions.excuse(late);
+            self.sessions.excuse(late);
+            return Ok(());
         }
         while let Some(BrokerRun { broker, epoch }) = self.sessions.expire(instant) {
             match self.state.decide(&FenceBroker { broker, epoch }, now) {
@@ -311,9 +369,10 @@ impl<D: Disk> Worker<D> {
                     tracing::warn!(%broker, "a broker is fenced: it was not heard of for too long");
                 }
                 Ok(false) => {}
-                Err(error) => note(&error),
+                Err(error) => self.failed_to_write(error)?,
             }
         }
+        Ok(())
     }
 
     /// Brings what was written to others and to the disk, until nothing is left to do.
@@ -329,8 +388,17 @@ impl<D: Disk> Worker<D> {
         }
         self.outside.publish(&self.state);
         self.answer_committed();
-        self.state.snapshot_if_due(now)?;
-        self.look_around(now)
+        Ok(())
+    }
+
+    /// Has a snapshot written beside this thread, if it is time for one.
+    fn begin_snapshot(&mut self) {
+        if self.is_broken || self.snapshots.is_busy() {
+            return;
+        }
+        if let Some(draft) = self.state.due_snapshot(self.clock.now()) {
+            self.snapshots.begin(draft);
+        }
     }
 
     /// Takes in what the quorum tells, and lets out what it wants sent.
@@ -367,8 +435,10 @@ impl<D: Disk> Worker<D> {
     fn answer_committed(&mut self) {
         let committed = self.state.committed().end;
         while self.waiting.front().is_some_and(|waiting| waiting.end <= committed) {
-            if let Some(waiting) = self.waiting.pop_front() {
-                waiting.job.answer(Ok(()));
+            let Some(Waiting { job, .. }) = self.waiting.pop_front() else { break };
+            match job.moment() {
+                Moment::Committed => job.answer(Ok(())),
+                Moment::Shown => self.outside.publisher.answer(Box::new(|| job.answer(Ok(())))),
             }
         }
     }
@@ -404,6 +474,7 @@ impl<D: Disk> Worker<D> {
             waiting.job.answer(Err(NotDone::Failed));
         }
         self.traffic.forget();
+        self.snapshots.forget();
         let reloaded = (self.reload)(now).and_then(|state| {
             self.state = state;
             self.settle(now)

@@ -114,6 +114,12 @@ impl LogDirectory {
         }
     }
 
+    /// The disk that it lies on; `None` where it could not be used from the start.
+    pub(crate) fn disk(&self) -> Option<WatchedDisk> {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        files.as_ref().map(|files| files.disk().clone())
+    }
+
     /// How many replicas are assigned here.
     pub(crate) fn residents(&self) -> usize {
         self.residents.load(Ordering::Relaxed)

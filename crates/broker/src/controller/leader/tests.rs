@@ -15,7 +15,7 @@ use wire::create_topics_request::{
 };
 
 use super::super::{
-    BrokerMembership, ChoreIntervals, Controller, Membership, MetadataLogSettings, tests,
+    BrokerMembership, ChoreIntervals, Controller, Membership, MetadataLogSettings, Moment, tests,
 };
 
 const OTHER: NodeId = NodeId(2);
@@ -60,6 +60,17 @@ async fn beat(controller: &Controller<MemDisk>, run: BrokerRun, want_fence: bool
     };
     let reply = controller.heartbeat(request).await.unwrap();
     assert_eq!(reply.error_code, ErrorCode::None.code());
+    shown(controller).await;
+}
+
+/// What was decided for brokers, which do not wait for it, is in the image.
+async fn shown(controller: &Controller<MemDisk>) {
+    controller.ask_for(Moment::Shown, |_, _| Ok(())).await.unwrap();
+}
+
+async fn connection_closed(controller: &Controller<MemDisk>, run: BrokerRun) {
+    controller.connection_closed(run).await;
+    shown(controller).await;
 }
 
 fn controller(chores: ChoreIntervals) -> Controller<MemDisk> {
@@ -77,13 +88,13 @@ async fn a_broker_whose_listener_is_closed_is_fenced_and_one_that_listens_is_not
     let port = listener.local_addr().unwrap().port();
     let run = register(&controller, &membership(1, port)).await.unwrap();
     beat(&controller, run, false).await;
-    controller.connection_closed(run).await;
+    connection_closed(&controller, run).await;
     assert!(controller.image().is_active(OTHER), "its listener is open");
     drop(listener);
     let earlier = BrokerRun { epoch: BrokerEpoch(0), ..run };
-    controller.connection_closed(earlier).await;
+    connection_closed(&controller, earlier).await;
     assert!(controller.image().is_active(OTHER), "the connection of another run");
-    controller.connection_closed(run).await;
+    connection_closed(&controller, run).await;
     assert!(!controller.image().is_active(OTHER));
     beat(&controller, run, false).await;
     assert!(controller.image().is_active(OTHER), "it lives after all");
@@ -121,7 +132,7 @@ async fn a_second_process_waits_unless_the_first_is_cut_off_and_its_addresses_ar
     beat(&controller, first, false).await;
     let duplicate = Err(ErrorCode::DuplicateBrokerRegistration);
     assert_eq!(register(&controller, &membership(2, port)).await, duplicate, "it still beats");
-    controller.connection_closed(first).await;
+    connection_closed(&controller, first).await;
     assert_eq!(register(&controller, &membership(3, 1)).await, duplicate, "it is elsewhere");
     assert!(register(&controller, &membership(2, port)).await.is_ok());
 }

@@ -6,6 +6,7 @@
 //!                        └──▶ outbox (to other nodes), answers (to requests), told (to State)
 //! ```
 
+mod answers;
 mod fetched;
 mod network;
 mod outgoing;
@@ -28,6 +29,7 @@ use super::metadata_log::MetadataLog;
 
 use fetched::checked;
 pub(super) use network::{Arrival, Network, Outcome};
+pub use outgoing::AnswerSizes;
 pub(super) use outgoing::Envelope;
 pub(super) use records::read;
 pub(super) use stored::{Found, find, replay_of};

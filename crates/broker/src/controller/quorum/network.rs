@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use types::NodeId;
 
-use super::Outgoing;
 use super::outgoing::{self, Envelope};
+use super::{Outgoing, answers};
 use crate::peer::{Address, Link, PeerError};
 
 /// As whom other nodes see this one.
@@ -167,7 +167,7 @@ async fn ask(
     };
     link.send(&frame).await?;
     let frame = link.receive().await?;
-    let outcome = match outgoing::decode(request, envelope, &frame, version) {
+    let outcome = match answers::decode(request, envelope, &frame, version) {
         Ok((reply, bytes)) => Outcome::Reply { reply, bytes },
         Err(PeerError::Refused(types::ErrorCode::InconsistentClusterId)) => {
             Outcome::OtherCluster { address: format!("{}:{}", endpoint.host, endpoint.port) }

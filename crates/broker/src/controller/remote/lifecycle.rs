@@ -17,7 +17,7 @@ use crate::peer::{Peer, PeerError};
 /// Between attempts to register.
 const REGISTRATION_PAUSE: Duration = Duration::from_millis(100);
 /// Between the heartbeats of a broker that wants to stop: it waits for that alone.
-const LEAVING_PAUSE: Duration = Duration::from_millis(20);
+const LEAVING_PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) struct Lifecycle {
     pub membership: Membership,
