@@ -155,7 +155,7 @@ impl Storage {
         for path in paths {
             match open_one(Path::new(path), &files) {
                 Err(fault) if !fault.is_of_the_disk() => return Err(fault),
-                Err(fault) if path == metadata_path && paths.len() > 1 => {
+                Err(fault) if are_same(path.as_ref(), metadata_path) && paths.len() > 1 => {
                     return Err(no_metadata(fault));
                 }
                 Err(fault) => {
@@ -166,7 +166,7 @@ impl Storage {
                 Ok(opened) => outcomes.push(Ok(opened)),
             }
         }
-        let own = match paths.iter().any(|path| path == metadata_path) {
+        let own = match paths.iter().any(|path| are_same(path.as_ref(), metadata_path)) {
             true => None,
             false => Some(open_one(Path::new(metadata_path), &files).map_err(no_metadata)?),
         };
@@ -230,6 +230,12 @@ fn create(path: &Path) -> Result<(), StorageStartError> {
     std::fs::create_dir_all(path).map_err(failed)
 }
 
+/// Whether two paths, perhaps written differently, are of one directory.
+fn are_same(one: &Path, other: &str) -> bool {
+    let place = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    place(one) == place(other.as_ref())
+}
+
 fn no_metadata(fault: StorageStartError) -> StorageStartError {
     match fault.is_of_the_disk() {
         true => StorageStartError::NoMetadata(Box::new(fault)),
@@ -242,7 +248,7 @@ fn metadata_among(
     directories: &[Arc<LogDirectory>],
     path: &str,
 ) -> Result<MetadataDirectory, StorageStartError> {
-    let directory = directories.iter().find(|directory| directory.path == Path::new(path));
+    let directory = directories.iter().find(|directory| are_same(&directory.path, path));
     let found =
         directory.and_then(|at| Some(MetadataDirectory { id: at.id, disk: at.disk()?, own: None }));
     found.ok_or_else(|| {
