@@ -116,6 +116,34 @@ fn each_topic_is_judged_by_kafkas_rules() {
 }
 
 #[test]
+fn a_request_for_too_many_partitions_gets_none_of_them() {
+    let mut cluster = Cluster::of(1);
+    let mut create = |counts: [i32; 2]| {
+        let named = |(name, count): (&'static str, i32)| topic(name, count, 1);
+        let topics = ["a", "b"].into_iter().zip(counts).map(named).collect();
+        let request = CreateTopicsRequest { topics, ..Default::default() };
+        let reply = cluster.run(&CreateTopics(request));
+        reply.topics.iter().map(|t| ErrorCode::from_wire(t.error_code)).collect::<Vec<_>>()
+    };
+    assert_eq!(create([1, 10_000]), [ErrorCode::PolicyViolation; 2]);
+    assert_eq!(create([1, -2]), [ErrorCode::None, ErrorCode::InvalidPartitions]);
+    assert_eq!(create([9_000, 1_000]), [ErrorCode::TopicAlreadyExists, ErrorCode::None]);
+    let mut grow = |counts: [i32; 2]| {
+        let named = |(name, count): (&'static str, i32)| CreatePartitionsTopic {
+            name: name.into(),
+            count,
+            assignments: None,
+        };
+        let topics = ["a", "b"].into_iter().zip(counts).map(named).collect();
+        let request = CreatePartitionsRequest { topics, ..Default::default() };
+        let reply = cluster.run(&CreatePartitions(request));
+        reply.results.iter().map(|t| ErrorCode::from_wire(t.error_code)).collect::<Vec<_>>()
+    };
+    assert_eq!(grow([2, 11_001]), [ErrorCode::PolicyViolation; 2]);
+    assert_eq!(grow([2, 11_000 - 1]), [ErrorCode::None; 2]);
+}
+
+#[test]
 fn assignments_and_configs_are_checked_too() {
     use ErrorCode as E;
     let both = CreatableTopic { num_partitions: 2, ..assigned("fresh", &[(0, &[1])]) };

@@ -29,12 +29,15 @@ impl Command for CreatePartitions<'_> {
             request.topics.iter().map(|t| &*t.name).filter(|name| !seen.insert(*name)).collect();
         let mut records = Vec::new();
         let mut results: Vec<CreatePartitionsTopicResult<'static>> = Vec::new();
-        let mut room = PARTITIONS_PER_REQUEST_MAX;
+        let is_too_large = controller.partitions_added(request) > PARTITIONS_PER_REQUEST_MAX;
         for (item, topic) in request.topics.iter().enumerate() {
-            let added = if duplicates.contains(&*topic.name) {
+            let added = if is_too_large {
+                let message = "Excessively large number of additional partitions per request.";
+                Err(Refusal::new(ErrorCode::PolicyViolation, message))
+            } else if duplicates.contains(&*topic.name) {
                 Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             } else {
-                controller.add_partitions(item as u64, topic, &mut room)
+                controller.add_partitions(item as u64, topic)
             };
             let (error_code, error_message) = outcome(&added);
             if !results.iter().any(|result| result.name == topic.name) {
@@ -54,11 +57,18 @@ impl Command for CreatePartitions<'_> {
 }
 
 impl Controller<'_> {
+    /// How many partitions a request asks for in all, of topics that can grow so.
+    fn partitions_added(&self, request: &CreatePartitionsRequest<'_>) -> usize {
+        let of_topic = |asked: &CreatePartitionsTopic<'_>| {
+            additional(self.image.topics().named(&asked.name)?, asked.count).ok()
+        };
+        request.topics.iter().filter_map(of_topic).sum()
+    }
+
     fn add_partitions(
         &self,
         item: u64,
         request: &CreatePartitionsTopic<'_>,
-        room: &mut usize,
     ) -> Result<Vec<MetadataRecord<'static>>, Refusal> {
         let topic = self
             .image
@@ -66,10 +76,6 @@ impl Controller<'_> {
             .named(&request.name)
             .ok_or(Refusal::silent(ErrorCode::UnknownTopicOrPartition))?;
         let additional = additional(topic, request.count)?;
-        *room = room.checked_sub(additional).ok_or_else(|| {
-            let message = "Excessively large number of additional partitions per request.";
-            Refusal::new(ErrorCode::PolicyViolation, message)
-        })?;
         let factor = topic.partitions.values().next().map_or(1, |state| state.replicas.len());
         let states = match &request.assignments {
             Some(assignments) => self.assigned(assignments, additional, factor)?,

@@ -15,7 +15,7 @@ use super::{Command, Controller, Decision, Refusal, random_topic_id};
 use crate::image::{PartitionState, ResourceKind};
 use crate::topic_name::{CLUSTER_METADATA_TOPIC, check_topic_name};
 
-/// Most partitions that one request may create; Kafka's limit of records in one batch.
+/// Most partitions that one request may create, as in Kafka: with more, none is.
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 
 const SALT: u64 = 0x746f_7069_6373;
@@ -43,12 +43,14 @@ impl Command for CreateTopics<'_> {
         let mut records = Vec::new();
         let mut topics = Vec::with_capacity(request.topics.len());
         let duplicates = duplicates(&request.topics);
-        let mut room = PARTITIONS_PER_REQUEST_MAX;
+        let is_too_large = controller.partitions_wanted(request) > PARTITIONS_PER_REQUEST_MAX;
         for (item, topic) in request.topics.iter().enumerate() {
-            let created = if duplicates.contains(&*topic.name) {
+            let created = if is_too_large {
+                Err(too_many())
+            } else if duplicates.contains(&*topic.name) {
                 Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             } else {
-                controller.create_topic(item as u64, topic, &mut room)
+                controller.create_topic(item as u64, topic)
             };
             let result = result_of(topic, &created);
             // a name that stands twice is answered once
@@ -65,20 +67,24 @@ impl Command for CreateTopics<'_> {
 }
 
 impl Controller<'_> {
-    fn create_topic(
-        &self,
-        item: u64,
-        topic: &CreatableTopic<'_>,
-        room: &mut usize,
-    ) -> Result<Created, Refusal> {
+    /// How many partitions a request asks for in all, whether it can have them or not.
+    fn partitions_wanted(&self, request: &CreateTopicsRequest<'_>) -> usize {
+        let of_topic = |topic: &CreatableTopic<'_>| match topic.num_partitions {
+            _ if !topic.assignments.is_empty() => topic.assignments.len(),
+            UNSET => usize::try_from(self.settings.num_partitions).unwrap_or_default(),
+            count => usize::try_from(count).unwrap_or_default(),
+        };
+        request.topics.iter().map(of_topic).sum()
+    }
+
+    fn create_topic(&self, item: u64, topic: &CreatableTopic<'_>) -> Result<Created, Refusal> {
         self.check_new_name(&topic.name)?;
         let configs = self.new_topic_configs(topic)?;
         let partitions = if topic.assignments.is_empty() {
-            self.placed_partitions(item, topic, *room)?
+            self.placed_partitions(item, topic)?
         } else {
             self.assigned_partitions(topic)?
         };
-        *room = room.checked_sub(partitions.len()).ok_or_else(too_many)?;
         let topic_id = random_topic_id(&mut self.random(SALT ^ item));
         let topic = TopicRecord { name: Cow::Owned(topic.name.to_string()), topic_id };
         Ok(Created { topic, configs, partitions })
@@ -131,7 +137,6 @@ impl Controller<'_> {
         &self,
         item: u64,
         topic: &CreatableTopic<'_>,
-        room: usize,
     ) -> Result<Vec<PartitionState>, Refusal> {
         let factor = match topic.replication_factor {
             -1 => self.settings.default_replication_factor,
@@ -150,9 +155,6 @@ impl Controller<'_> {
             let message = "Number of partitions was set to an invalid non-positive value.";
             Refusal::new(ErrorCode::InvalidPartitions, message)
         })?;
-        if count > room {
-            return Err(too_many());
-        }
         self.place(item, count, factor)
     }
 
