@@ -115,6 +115,22 @@ fn each_topic_is_judged_by_kafkas_rules() {
     );
 }
 
+/// The seeds of decisions in a row differ by one, as the places of topics in a request do.
+#[test]
+fn topics_of_neighbouring_requests_have_ids_of_their_own() {
+    let mut cluster = Cluster::of(1);
+    let mut ids = std::collections::BTreeSet::new();
+    for request in 0..64 {
+        let topics = (0..1 + request % 4).map(|n| topic(&format!("t{request}-{n}"), 1, 1));
+        let reply = cluster.run(&create(topics.collect()));
+        assert!(reply.topics.iter().all(|topic| topic.error_code == 0), "{reply:?}");
+        for topic in &reply.topics {
+            assert!(ids.insert(topic.topic_id), "{} has the id of another", topic.name);
+        }
+    }
+    assert_eq!(cluster.image().topics().len(), ids.len());
+}
+
 #[test]
 fn a_request_for_too_many_partitions_gets_none_of_them() {
     let mut cluster = Cluster::of(1);

@@ -85,7 +85,13 @@ impl Controller<'_> {
         } else {
             self.assigned_partitions(topic)?
         };
-        let topic_id = random_topic_id(&mut self.random(SALT ^ item));
+        let mut random = self.random(SALT ^ item);
+        let topic_id = loop {
+            let id = random_topic_id(&mut random);
+            if self.image.topics().get(id).is_none() {
+                break id;
+            }
+        };
         let topic = TopicRecord { name: Cow::Owned(topic.name.to_string()), topic_id };
         Ok(Created { topic, configs, partitions })
     }

@@ -125,9 +125,10 @@ impl<R> Decision<R> {
 }
 
 impl Controller<'_> {
-    /// Random choices of this decision; `salt` keeps uses within it apart.
+    /// Random choices of this decision; `salt` keeps uses within it apart. The seeds of two decisions
+    /// may be as close to each other as two salts are: what comes of them is not.
     fn random(&self, salt: u64) -> Seeded {
-        let mut random = Seeded::new(self.seed ^ salt);
+        let mut random = Seeded::new(Seeded::new(self.seed).bits() ^ salt);
         random.bits();
         random
     }
