@@ -48,6 +48,8 @@ struct Session {
     gave_up_at: Option<i64>,
     /// The connection that it beat on has closed since it was last heard of.
     is_cut_off: bool,
+    /// It was prolonged since the broker was last heard of.
+    is_excused: bool,
 }
 
 impl Sessions {
@@ -94,6 +96,7 @@ impl Sessions {
             metadata_offset,
             gave_up_at,
             is_cut_off: false,
+            is_excused: false,
         };
         self.brokers.insert(broker.id, session);
         self.ends.insert((ends_at, broker.id));
@@ -113,11 +116,27 @@ impl Sessions {
     }
 
     /// The controller itself was away for so long and could hear nobody: no session ends for that.
-    pub fn excuse(&mut self, ms: u64) {
-        self.ends.clear();
-        for (broker, session) in &mut self.brokers {
+    /// Once until the broker is heard again, so that one who is always late misses brokers too.
+    /// Whether any session is longer than before.
+    pub fn excuse(&mut self, ms: u64) -> bool {
+        let mut is_any = false;
+        for (broker, session) in self.brokers.iter_mut().filter(|(_, session)| !session.is_excused)
+        {
+            self.ends.remove(&(session.ends_at, *broker));
             session.ends_at = Instant(session.ends_at.0.saturating_add(ms));
+            session.is_excused = true;
             self.ends.insert((session.ends_at, *broker));
+            is_any = true;
+        }
+        is_any
+    }
+
+    /// A session goes on until then, although nothing was heard.
+    pub fn put_off(&mut self, broker: NodeId, until: Instant) {
+        if let Some(session) = self.brokers.get_mut(&broker) {
+            self.ends.remove(&(session.ends_at, broker));
+            session.ends_at = until;
+            self.ends.insert((until, broker));
         }
     }
 
@@ -161,13 +180,13 @@ impl Sessions {
         self.ends.first().map(|(at, _)| *at)
     }
 
-    /// A session that is over, the earliest first; each is given out once.
-    pub fn expire(&mut self, now: Instant) -> Option<BrokerRun> {
-        let (at, broker) = *self.ends.first()?;
-        if at > now {
-            return None;
-        }
-        self.end(broker)
+    /// The session that is over for the longest time: it is to be [ended](Self::end) when its
+    /// broker is fenced.
+    #[must_use]
+    pub fn expired(&self, now: Instant) -> Option<BrokerRun> {
+        let (_, broker) = *self.ends.first().filter(|(at, _)| *at <= now)?;
+        let epoch = self.brokers.get(&broker)?.epoch;
+        Some(BrokerRun { broker, epoch })
     }
 
     fn forget(&mut self, broker: NodeId) -> Option<Session> {

@@ -156,10 +156,12 @@ fn sessions_end_when_nothing_is_heard() {
     sessions.take_over(Instant(0), cluster.image().cluster());
     assert_eq!(sessions.next_deadline(), Some(Instant(9_000)));
     sessions.hear(Instant(5_000), registered(&cluster, 2), 10);
-    assert_eq!(sessions.expire(Instant(8_999)), None);
-    assert_eq!(sessions.expire(Instant(9_000)), Some(first));
-    assert_eq!(sessions.expire(Instant(9_000)), Some(third));
-    assert_eq!(sessions.expire(Instant(9_000)), None, "each is given out once");
+    assert_eq!(sessions.expired(Instant(8_999)), None);
+    for over in [first, third] {
+        assert_eq!(sessions.expired(Instant(9_000)), Some(over));
+        assert_eq!(sessions.end(over.broker), Some(over));
+    }
+    assert_eq!(sessions.expired(Instant(9_000)), None);
     assert!(sessions.is_alive(Instant(13_999), second));
     assert!(!sessions.is_alive(Instant(14_000), second));
     let earlier = BrokerRun { epoch: BrokerEpoch(0), ..second };
@@ -180,7 +182,8 @@ fn a_broker_that_beats_often_is_missed_soon() {
     cluster.beat(2, false, false);
     let mut sessions = Sessions::new(TIMEOUTS);
     sessions.take_over(Instant(0), cluster.image().cluster());
-    assert_eq!(sessions.expire(Instant(1_500)), Some(run(&cluster, 2)));
+    assert_eq!(sessions.expired(Instant(1_500)), Some(run(&cluster, 2)));
+    sessions.end(NodeId(2));
     assert_eq!(sessions.next_deadline(), Some(Instant(9_000)));
 }
 
@@ -210,10 +213,33 @@ fn sessions_do_not_end_for_the_controllers_own_absence() {
     let cluster = Cluster::of(2);
     let mut sessions = Sessions::new(TIMEOUTS);
     sessions.take_over(Instant(0), cluster.image().cluster());
-    sessions.excuse(20_000);
+    assert!(sessions.excuse(20_000));
     assert_eq!(sessions.next_deadline(), Some(Instant(29_000)));
-    assert_eq!(sessions.expire(Instant(28_999)), None);
+    assert_eq!(sessions.expired(Instant(28_999)), None);
     assert!(sessions.is_alive(Instant(28_999), run(&cluster, 1)));
+}
+
+#[test]
+fn a_controller_that_is_always_late_misses_brokers_nevertheless() {
+    let cluster = Cluster::of(2);
+    let mut sessions = Sessions::new(TIMEOUTS);
+    sessions.take_over(Instant(0), cluster.image().cluster());
+    assert!(sessions.excuse(1_000));
+    sessions.hear(Instant(9_500), registered(&cluster, 2), 10);
+    assert!(sessions.excuse(1_000), "one was heard of meanwhile");
+    assert_eq!(sessions.expired(Instant(10_000)), Some(run(&cluster, 1)));
+    assert!(!sessions.excuse(1_000));
+}
+
+#[test]
+fn a_broker_whose_fencing_could_not_be_written_is_not_forgotten() {
+    let cluster = Cluster::of(1);
+    let mut sessions = Sessions::new(TIMEOUTS);
+    sessions.take_over(Instant(0), cluster.image().cluster());
+    let over = sessions.expired(Instant(9_000)).expect("it was silent");
+    sessions.put_off(over.broker, Instant(9_100));
+    assert_eq!(sessions.expired(Instant(9_099)), None);
+    assert_eq!(sessions.expired(Instant(9_100)), Some(over));
 }
 
 #[test]

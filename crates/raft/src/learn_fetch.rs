@@ -155,7 +155,9 @@ impl Raft {
 
     fn start_download(&mut self, snapshot: SnapshotId) -> bool {
         let is_news = snapshot > self.log.log_end();
-        if snapshot.offset.0 < 0 || snapshot.epoch.0 < 0 || !is_news {
+        // nothing is committed in an epoch that is still to come
+        let is_possible = (0..=self.epoch.0).contains(&snapshot.epoch.0);
+        if snapshot.offset.0 < 0 || !is_possible || !is_news {
             return false;
         }
         if let Some(follower) = self.role.as_follower_mut() {

@@ -18,6 +18,10 @@ use crate::voter_change::ChangeStep;
 /// More fetches than this do not wait: they are answered at once, with nothing.
 const PARKED_MAX: usize = 10_000;
 
+/// A fetch that waits longer is answered with nothing, so that those whose askers are gone are not
+/// kept for ever.
+const WAIT_MS_MAX: u32 = 30_000;
+
 impl Raft {
     pub(crate) fn serve_fetch(
         &mut self,
@@ -50,7 +54,7 @@ impl Raft {
         };
         let may_wait = fetch.wait_ms_max > 0 && leader.parked.len() < PARKED_MAX;
         if position == Position::Valid && !has_records && !is_behind && may_wait {
-            let until = after(now, fetch.wait_ms_max.unsigned_abs());
+            let until = after(now, fetch.wait_ms_max.unsigned_abs().min(WAIT_MS_MAX));
             leader.parked.push(Parked { id, fetch, until });
         } else {
             let answer = self.fetch_answer(&fetch);

@@ -182,7 +182,8 @@ impl Process {
     pub fn expire_sessions(&mut self, env: &mut Env) -> Checked {
         let now = env.instant();
         while let Some(active) = self.active.as_mut().filter(|active| active.is_claimed) {
-            let Some(BrokerRun { broker, epoch }) = active.sessions.expire(now) else { break };
+            let Some(BrokerRun { broker, epoch }) = active.sessions.expired(now) else { break };
+            active.sessions.end(broker);
             self.decide(env, &FenceBroker { broker, epoch })?;
         }
         let Some(active) = self.active.as_mut().filter(|active| active.balance_at <= env.now)

@@ -116,10 +116,13 @@ impl Membership {
     ) -> Result<Option<BrokerEpoch>, ControllerError> {
         let Some(broker) = &self.broker else { return Ok(None) };
         let mut request = self.broker_request(broker);
-        // no other controller is asked, so that it need not be known whether the run before this one
-        // ended in order
-        let before = state.replay.latest().cluster().broker(self.node);
-        request.previous_broker_epoch = before.map_or(-1, |before| before.epoch.0);
+        // whether the run before this one ended in order matters only to other replicas: there are
+        // none where this is the only broker
+        let cluster = state.replay.latest().cluster();
+        if cluster.brokers.keys().all(|broker| *broker == self.node) {
+            let before = cluster.broker(self.node);
+            request.previous_broker_epoch = before.map_or(-1, |before| before.epoch.0);
+        }
         let cluster = &self.cluster_id;
         let reply =
             state.decide(&RegisterBroker { request, cluster, session_alive: false }, now)?;

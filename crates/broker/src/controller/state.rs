@@ -91,7 +91,7 @@ impl<D: Disk> State<D> {
 
     /// Whether commands are decided here.
     pub(super) fn decides(&self) -> bool {
-        self.deciding.is_some()
+        self.deciding.is_some_and(|epoch| self.shell.leads() && self.shell.raft().epoch() == epoch)
     }
 
     pub(super) fn committed(&self) -> &Stand {
@@ -126,7 +126,8 @@ impl<D: Disk> State<D> {
     /// Tells the quorum what was decided, so that others get it while it is synced here.
     pub(super) fn offer(&mut self, now: TimestampMs) -> Result<(), ControllerError> {
         let end = self.log.end_offset();
-        let Some(epoch) = self.deciding.filter(|_| end > self.shell.raft().log().end) else {
+        let is_news = self.decides() && end > self.shell.raft().log().end;
+        let Some(epoch) = self.deciding.filter(|_| is_news) else {
             return Ok(());
         };
         self.mark();
@@ -171,8 +172,7 @@ impl<D: Disk> State<D> {
 
     /// Decisions that are not committed are for the next leader to keep or to drop.
     fn forget_unless_leading(&mut self, news: &mut News) {
-        let raft = self.shell.raft();
-        if self.deciding.is_some() && !(self.shell.leads() && self.deciding == Some(raft.epoch())) {
+        if self.deciding.is_some() && !self.decides() {
             self.deciding = None;
             self.marks.clear();
             news.has_lost_lead = true;
@@ -300,7 +300,8 @@ impl<D: Disk> State<D> {
     /// A snapshot of what is committed, to be written, if it is time for one.
     pub(super) fn due_snapshot(&mut self, now: TimestampMs) -> Option<Draft<D>> {
         let Stand { replay, quorum, end } = &self.committed;
-        if !self.log.is_snapshot_due(now) || replay.in_transaction() {
+        let is_nothing = *end == Offset::ZERO;
+        if is_nothing || !self.log.is_snapshot_due(now) || replay.in_transaction() {
             return None;
         }
         let image = replay.latest().clone();

@@ -29,6 +29,9 @@ const COMMANDS_PER_TURN: usize = 512;
 /// Between attempts to open the log again, after the disk has failed.
 const RECOVERY_PAUSE: Duration = Duration::from_millis(100);
 
+/// Before a broker is fenced whose fencing could not be written.
+const WRITE_PAUSE_MS: i32 = 100;
+
 /// A timer that fires so late was not looked at: the whole process was away, or its disk was.
 const ABSENCE_MS: u64 = 250;
 
@@ -269,6 +272,8 @@ impl<D: Disk> Worker<D> {
         self.look_around(now)?;
         for order in orders.drain(..) {
             self.carry_out(order, now)?;
+            // it may have cost the lead, or written: the next one must know
+            self.look_around(now)?;
         }
         self.fence_silent(now)?;
         if self.state.decides() {
@@ -337,19 +342,30 @@ impl<D: Disk> Worker<D> {
             }
             Err(error) => {
                 job.answer(Err(NotDone::Failed));
-                self.failed_to_write(error)
+                self.failed_to_write(error, now)
             }
         }
     }
 
     /// A decision that could not be written is as if it had never been made; where a part of it
-    /// stands in the log, the state must be read anew.
-    fn failed_to_write(&self, error: ControllerError) -> Result<(), ControllerError> {
+    /// stands in the log, the state must be read anew. Who cannot write leaves the lead to others,
+    /// if there are any.
+    fn failed_to_write(
+        &mut self,
+        error: ControllerError,
+        now: TimestampMs,
+    ) -> Result<(), ControllerError> {
         if !self.state.is_in_step() {
             return Err(error);
         }
         note(&error);
-        Ok(())
+        if self.is_alone() {
+            return Ok(());
+        }
+        // what others decided before in this turn is in the log
+        self.state.offer(now)?;
+        let epoch = self.state.shell.raft().epoch();
+        self.state.step(Input::Resign { epoch }, now)
     }
 
     /// Fences brokers whose sessions have run out; nobody waits for it.
@@ -358,18 +374,24 @@ impl<D: Disk> Worker<D> {
         let due = self.sessions.next_deadline().filter(|due| *due <= instant);
         let Some(due) = due.filter(|_| self.state.decides()) else { return Ok(()) };
         let late = instant.ms_since(due);
-        if late > ABSENCE_MS {
-            // what brokers sent meanwhile has yet to come in
-            self.sessions.excuse(late);
+        // what brokers sent meanwhile has yet to come in
+        if late > ABSENCE_MS && self.sessions.excuse(late + ABSENCE_MS) {
             return Ok(());
         }
-        while let Some(BrokerRun { broker, epoch }) = self.sessions.expire(instant) {
+        while let Some(BrokerRun { broker, epoch }) = self.sessions.expired(instant) {
             match self.state.decide(&FenceBroker { broker, epoch }, now) {
-                Ok(true) => {
-                    tracing::warn!(%broker, "a broker is fenced: it was not heard of for too long");
+                Ok(is_news) => {
+                    self.sessions.end(broker);
+                    if is_news {
+                        tracing::warn!(%broker, "a broker is fenced: nothing was heard of it");
+                    }
                 }
-                Ok(false) => {}
-                Err(error) => self.failed_to_write(error)?,
+                Err(error) => {
+                    // it stays due
+                    self.sessions.put_off(broker, instant.plus_ms(WRITE_PAUSE_MS));
+                    self.failed_to_write(error, now)?;
+                    return self.look_around(now);
+                }
             }
         }
         Ok(())

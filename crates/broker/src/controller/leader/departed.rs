@@ -112,9 +112,11 @@ impl<D: Disk> Worker<D> {
         if !self.sessions.is_cut_off(run) {
             return Ok(());
         }
-        self.sessions.end(run.broker);
         let BrokerRun { broker, epoch } = run;
-        if self.state.decide(&FenceBroker { broker, epoch }, now)? {
+        let is_news = self.state.decide(&FenceBroker { broker, epoch }, now)?;
+        // until then its session would have ended by itself
+        self.sessions.end(broker);
+        if is_news {
             tracing::warn!(%broker, "a broker is fenced: its process is gone");
         }
         Ok(())

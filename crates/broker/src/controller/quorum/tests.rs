@@ -321,6 +321,22 @@ fn a_follower_that_missed_everything_takes_the_snapshot() {
     assert!(snapshots[0].end > Offset(0), "{snapshots:?}");
 }
 
+/// What is to be decided may lie behind what costs the lead.
+#[test]
+fn a_leader_that_steps_down_decides_nothing_more() {
+    let mut quorum = Quorum::start(MetadataLogSettings::default());
+    assert!(quorum.create("a"));
+    let active = quorum.active().expect("it has just created a topic");
+    quorum.with(active, |state, now| {
+        assert!(state.decides());
+        state.step(Input::Shutdown { within_ms: 1_000 }, now)?;
+        assert!(!state.decides());
+        // nothing of it reaches the quorum as a leader's
+        state.offer(now)
+    });
+    assert!(quorum.create("b"), "another one leads");
+}
+
 /// Creates topics while the disk of `victim` fails from its `write`th write on, in its own way.
 fn survives(victim: usize, write: u64, survival: Survival) {
     // a topic's records are two batches or three, and one transaction
