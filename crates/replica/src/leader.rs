@@ -173,7 +173,10 @@ impl Leader {
             let start = || Progress::at_start(now, isr.contains(&node));
             self.followers.entry(node).or_insert_with(start);
         }
-        self.in_sync.commit(partition_epoch, isr);
+        // metadata that comes after the controller's answer ends no proposal that builds on it
+        if partition_epoch > self.in_sync.partition_epoch() {
+            self.in_sync.commit(partition_epoch, isr);
+        }
     }
 
     fn starts_at(&mut self, offset: Offset) {
@@ -427,5 +430,66 @@ impl Leader {
     /// Obeys changed settings from the next step on.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct AllActive;
+
+    impl Cluster for AllActive {
+        fn broker_epoch(&self, _node: NodeId) -> Option<BrokerEpoch> {
+            Some(BrokerEpoch(7))
+        }
+
+        fn is_active(&self, _node: NodeId) -> bool {
+            true
+        }
+    }
+
+    const NOW: TimestampMs = TimestampMs(0);
+
+    fn assignment(partition_epoch: i32, isr: &[i32]) -> Assignment {
+        Assignment {
+            leader: NodeId(1),
+            leader_epoch: LeaderEpoch(0),
+            partition_epoch: PartitionEpoch(partition_epoch),
+            replicas: [1, 2, 3].map(NodeId).to_vec(),
+            isr: isr.iter().copied().map(NodeId).collect(),
+        }
+    }
+
+    fn fetches(leader: &mut Leader, node: i32, offset: i64, effects: &mut Vec<LeaderEffect>) {
+        let replica = (NodeId(node), BrokerEpoch(7));
+        let position = (Offset(offset), Offset(0));
+        leader.fetched(NOW, &AllActive, replica, position, effects).expect("it is registered");
+    }
+
+    /// The metadata log brings what an answer has told already, and later.
+    #[test]
+    fn metadata_behind_an_answer_ends_no_proposal() {
+        let rules = Rules { lag_ms_max: i64::MAX, in_sync_min: 1 };
+        let log = LogPosition { log_start: Offset(0), end: Offset(0), high_watermark: Offset(0) };
+        let mut effects = Vec::new();
+        let told = (NodeId(1), assignment(5, &[1]));
+        let mut leader = Leader::start(NOW, &AllActive, told, rules, log, &mut effects);
+        fetches(&mut leader, 2, 0, &mut effects);
+        let holds = IsrAnswer::Holds {
+            leader_epoch: LeaderEpoch(0),
+            partition_epoch: PartitionEpoch(6),
+            isr: vec![NodeId(1), NodeId(2)],
+        };
+        let answered = LeaderInput::IsrAnswered { based_on: PartitionEpoch(5), answer: holds };
+        leader.step(NOW, &AllActive, answered, &mut effects);
+        fetches(&mut leader, 3, 0, &mut effects);
+        let late = LeaderInput::Assigned(assignment(6, &[1, 2]));
+        leader.step(NOW, &AllActive, late, &mut effects);
+        leader.step(NOW, &AllActive, LeaderInput::Appended(Offset(10)), &mut effects);
+        fetches(&mut leader, 2, 10, &mut effects);
+        assert_eq!(leader.high_watermark(), Offset(0), "the third may be elected");
+        fetches(&mut leader, 3, 10, &mut effects);
+        assert_eq!(leader.high_watermark(), Offset(10));
     }
 }

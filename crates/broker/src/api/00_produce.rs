@@ -2,7 +2,7 @@
 
 use crate::dispatch::RequestContext;
 use crate::partition::{
-    AppendError, EndsSeen, Leader, Move, Partition, Stored, Topic, Waiter, now,
+    AppendError, EndsSeen, GRACE, Leader, Move, Partition, Stored, Topic, Waiter, now,
 };
 use log::{Appended, LogError, Origin};
 use metadata::is_internal_topic;
@@ -53,6 +53,8 @@ struct Terms {
     zstd_allowed: bool,
     internal_allowed: bool,
     deadline: Instant,
+    /// So long may a leader take to hear of its election.
+    patient_until: Instant,
     now: TimestampMs,
 }
 
@@ -66,6 +68,7 @@ pub(crate) async fn answer<'a>(
         zstd_allowed: context.version >= FIRST_VERSION_WITH_ZSTD,
         internal_allowed: context.client_id == Some(ADMIN_CLIENT_ID),
         deadline: Instant::now() + timeout,
+        patient_until: Instant::now() + GRACE,
         now: now(),
     };
     let mut responses = Vec::with_capacity(request.topic_data.len());
@@ -140,7 +143,7 @@ async fn append_to_partition(
         return Err(ErrorCode::InvalidRequiredAcks.into());
     }
     let partition = topic.partition(data.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let epoch = partition.term().await?;
+    let epoch = partition.term(terms.patient_until).await?;
     if terms.acks == ACKS_ALL && !partition.has_enough_in_sync() {
         return Err(ErrorCode::NotEnoughReplicas.into());
     }

@@ -52,6 +52,12 @@ impl Leadership {
         self.leader_and_epoch.store(leader.packed(), Ordering::Release);
     }
 
+    /// Nobody leads any more, as far as this node knows.
+    pub(super) fn end(&self) {
+        let nobody = Leader { id: NodeId::NONE, ..self.leader() };
+        self.leader_and_epoch.store(nobody.packed(), Ordering::Release);
+    }
+
     pub(super) fn leader(&self) -> Leader {
         Leader::unpacked(self.leader_and_epoch.load(Ordering::Acquire))
     }

@@ -30,6 +30,7 @@ pub(crate) use pool::BlockingPool;
 pub(crate) use registry::Partitions;
 pub(crate) use relocations::Relocations;
 pub(crate) use rules::TopicRules;
+pub(crate) use term::GRACE;
 pub(crate) use throttle::{Throttle, Throttled};
 pub(crate) use topic::{Topic, TopicFacts};
 pub(crate) use waiters::Waiter;
@@ -334,6 +335,8 @@ impl Partition {
         self.is_open.store(false, Ordering::Release);
         replica.log = LogState::Gone;
         replica.part = Part::Idle;
+        // a term ends with it, for those who wait as well
+        self.leadership.end();
         drop(replica);
         self.moves.wake_all();
     }

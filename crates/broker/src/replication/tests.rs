@@ -2,7 +2,7 @@
 
 use crate::fetch::{self, Budget, Followed, Reader, Reading, Want};
 use crate::partition::{
-    AppendError, FetchingReplica, Leader, LogDirectory, Neighbours, Partition, Partitions,
+    AppendError, FetchingReplica, GRACE, Leader, LogDirectory, Neighbours, Partition, Partitions,
     Proposed, ReplicaTerms, TopicRules, now,
 };
 use log::{FileCache, LogDir, Origin, WatchedDisk};
@@ -78,6 +78,18 @@ impl Metadata {
             topic_id: TOPIC,
             isr: Some(isr.to_vec()),
             leader,
+            ..PartitionChangeRecord::default()
+        }));
+    }
+
+    /// A reassignment is through: `only` has the one replica.
+    fn move_to(&mut self, only: i32) {
+        self.write(&MetadataRecord::PartitionChange(PartitionChangeRecord {
+            partition_id: 0,
+            topic_id: TOPIC,
+            isr: Some(vec![only]),
+            replicas: Some(vec![only]),
+            leader: only,
             ..PartitionChangeRecord::default()
         }));
     }
@@ -385,9 +397,10 @@ async fn a_client_that_hears_of_an_election_first_need_not_come_again() {
     metadata.tell(&mut [&mut one]);
     let elected = Leader { id: NodeId(2), epoch: LeaderEpoch(1) };
     let start = tokio::time::Instant::now();
-    assert_eq!(former.term().await, Err(elected), "its clients are late, not early");
+    let until = start + GRACE;
+    assert_eq!(former.term(until).await, Err(elected), "its clients are late, not early");
     assert_eq!(start.elapsed(), Duration::ZERO);
-    let (term, ()) = tokio::join!(next.term(), async { metadata.tell(&mut [&mut two]) });
+    let (term, ()) = tokio::join!(next.term(until), async { metadata.tell(&mut [&mut two]) });
     assert_eq!(term, Ok(LeaderEpoch(1)));
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
@@ -396,5 +409,17 @@ async fn a_client_that_hears_of_an_election_first_need_not_come_again() {
 async fn a_client_that_errs_is_not_kept_for_long() {
     let (_, one, two) = pair();
     let leader = one.partition().leader();
-    assert_eq!(two.partition().term().await, Err(leader));
+    let until = tokio::time::Instant::now() + GRACE;
+    assert_eq!(two.partition().term(until).await, Err(leader));
+    assert_eq!(until.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn the_term_of_a_replica_that_is_taken_away_ends() {
+    let (mut metadata, mut one, mut two) = pair();
+    let former = one.partition();
+    assert!(former.led_by(NodeId(1)).is_ok());
+    metadata.move_to(2);
+    metadata.tell(&mut [&mut one, &mut two]);
+    assert!(former.led_by(NodeId(1)).is_err(), "who waits for a commit need not wait any more");
 }
