@@ -450,6 +450,8 @@ mod tests {
     }
 
     const NOW: TimestampMs = TimestampMs(0);
+    /// Who was caught up before is not any more.
+    const LATER: TimestampMs = TimestampMs(1_000);
 
     fn assignment(partition_epoch: i32, isr: &[i32]) -> Assignment {
         Assignment {
@@ -461,21 +463,21 @@ mod tests {
         }
     }
 
-    fn fetches(leader: &mut Leader, node: i32, offset: i64, effects: &mut Vec<LeaderEffect>) {
+    fn fetches(leader: &mut Leader, now: TimestampMs, node: i32, offset: i64) {
         let replica = (NodeId(node), BrokerEpoch(7));
-        let position = (Offset(offset), Offset(0));
-        leader.fetched(NOW, &AllActive, replica, position, effects).expect("it is registered");
+        let (position, effects) = ((Offset(offset), Offset(0)), &mut Vec::new());
+        leader.fetched(now, &AllActive, replica, position, effects).expect("it is registered");
     }
 
     /// The metadata log brings what an answer has told already, and later.
     #[test]
     fn metadata_behind_an_answer_ends_no_proposal() {
-        let rules = Rules { lag_ms_max: i64::MAX, in_sync_min: 1 };
+        let rules = Rules { lag_ms_max: 10, in_sync_min: 1 };
         let log = LogPosition { log_start: Offset(0), end: Offset(0), high_watermark: Offset(0) };
         let mut effects = Vec::new();
         let told = (NodeId(1), assignment(5, &[1]));
         let mut leader = Leader::start(NOW, &AllActive, told, rules, log, &mut effects);
-        fetches(&mut leader, 2, 0, &mut effects);
+        fetches(&mut leader, NOW, 2, 0);
         let holds = IsrAnswer::Holds {
             leader_epoch: LeaderEpoch(0),
             partition_epoch: PartitionEpoch(6),
@@ -483,13 +485,13 @@ mod tests {
         };
         let answered = LeaderInput::IsrAnswered { based_on: PartitionEpoch(5), answer: holds };
         leader.step(NOW, &AllActive, answered, &mut effects);
-        fetches(&mut leader, 3, 0, &mut effects);
+        fetches(&mut leader, NOW, 3, 0);
         let late = LeaderInput::Assigned(assignment(6, &[1, 2]));
         leader.step(NOW, &AllActive, late, &mut effects);
         leader.step(NOW, &AllActive, LeaderInput::Appended(Offset(10)), &mut effects);
-        fetches(&mut leader, 2, 10, &mut effects);
+        fetches(&mut leader, LATER, 2, 10);
         assert_eq!(leader.high_watermark(), Offset(0), "the third may be elected");
-        fetches(&mut leader, 3, 10, &mut effects);
+        fetches(&mut leader, LATER, 3, 10);
         assert_eq!(leader.high_watermark(), Offset(10));
     }
 }

@@ -130,13 +130,21 @@ impl ShardOwner {
     }
 
     /// Forgets a machine whose term is over; those who wait for it look elsewhere.
-    pub fn give_up_if_over(&self) {
-        let was_loaded = self.loaded_in.load(Ordering::Acquire) != LeaderEpoch::NONE.0;
-        if was_loaded && !self.is_loaded() {
-            let mut slot = self.machine();
+    pub fn give_up_if_over(self: &Arc<Self>) {
+        let is_over =
+            || self.loaded_in.load(Ordering::Acquire) != LeaderEpoch::NONE.0 && !self.is_loaded();
+        if !is_over() {
+            return;
+        }
+        let mut slot = self.machine();
+        // the next term's machine may have come in meanwhile
+        if is_over() {
             self.loaded_in.store(LeaderEpoch::NONE.0, Ordering::Release);
             self.alarms.set(self.partition.index, None);
-            *slot = None;
+            let forgotten = slot.take();
+            drop(slot);
+            drop(forgotten);
+            self.work();
         }
     }
 
@@ -147,21 +155,22 @@ impl ShardOwner {
         let (answer, reply) = oneshot::channel();
         self.bring(Job::Call(call, answer));
         let said = reply.await.unwrap_or(Err(ErrorCode::NotCoordinator))?;
-        let committed = tokio::time::timeout(COMMIT_PATIENCE, self.committed(&said)).await;
+        let waiter = Arc::new(Waiter::default());
+        let committed = self.committed(&said, &waiter);
+        let committed = tokio::time::timeout(COMMIT_PATIENCE, committed).await;
+        self.partition.forget(Move::Committed, &waiter);
         committed.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))?;
         Ok(said.reply)
     }
 
     /// Returns when every in-sync replica has what was said.
-    async fn committed(&self, said: &Said) -> Result<(), ErrorCode> {
+    async fn committed(&self, said: &Said, waiter: &Arc<Waiter>) -> Result<(), ErrorCode> {
         if let Some(outcome) = self.outcome(said) {
             return outcome;
         }
-        let waiter = Arc::new(Waiter::default());
         loop {
-            self.partition.await_move(Move::Committed, &waiter);
+            self.partition.await_move(Move::Committed, waiter);
             if let Some(outcome) = self.outcome(said) {
-                self.partition.forget(Move::Committed, &waiter);
                 return outcome;
             }
             waiter.woken().await;
@@ -220,9 +229,13 @@ impl ShardOwner {
                 ErrorCode::CoordinatorNotAvailable
             })?;
         let waiting = BTreeMap::new();
-        *self.machine() = Some(Machine { shard, waiting, next_ticket: 0, epoch, end });
-        self.tell(Request::Loaded);
+        let mut slot = self.machine();
+        *slot = Some(Machine { shard, waiting, next_ticket: 0, epoch, end });
+        // its first round may lose it again: it counts as loaded before that, not behind it
         self.loaded_in.store(epoch.0, Ordering::Release);
+        self.inbox().insert(0, Job::Tell(Request::Loaded));
+        drop(slot);
+        self.work();
         Ok(())
     }
 
