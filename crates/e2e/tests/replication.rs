@@ -10,6 +10,7 @@ use cluster::{Cluster, on_runtime, produce_numbers, raw_fetch, raw_produce};
 use e2e::Product::{Kafka, Klamm};
 use e2e::java::{Release, class};
 use e2e::process::succeed;
+use e2e::wait;
 use types::ErrorCode;
 
 const RECORDS: usize = 3000;
