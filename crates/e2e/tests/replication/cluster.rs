@@ -30,9 +30,18 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster of `products`, one broker each. `None` where Java is missing and needed.
     pub fn start(controller: Product, products: &[Product], more: &str) -> Option<Self> {
+        Self::start_each(controller, products, |_| more.to_owned())
+    }
+
+    /// The same with more properties for each, by its place.
+    pub fn start_each(
+        controller: Product,
+        products: &[Product],
+        more: impl Fn(usize) -> String,
+    ) -> Option<Self> {
         let controller = Node::controller(controller, 1, SHORT)?;
         let broker = |(index, product): (usize, &Product)| {
-            let more = format!("{SHORT}broker.rack={}\n{more}", rack(index));
+            let more = format!("{SHORT}broker.rack={}\n{}", rack(index), more(index));
             Node::broker(*product, Self::id(index), controller.port(), &more)
         };
         let brokers: Option<Vec<_>> = products.iter().enumerate().map(broker).collect();

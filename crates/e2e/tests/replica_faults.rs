@@ -1,0 +1,285 @@
+//! What befalls the replicas of a partition: silence, a full disk, a directory that is gone, a limit
+//! to their rate. Nothing acknowledged is lost, and all come back.
+
+#[path = "replication/cluster.rs"]
+#[allow(dead_code, reason = "each suite uses a part")]
+mod cluster;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use client::admin::{AlterOp, ConfigChange, ConfigResource, ResourceKind};
+use client::config::IsolationLevel;
+use client::{EARLIEST_TIMESTAMP, TopicPartition};
+use cluster::{Cluster, on_runtime, produce_numbers, raw_fetch, raw_produce, values};
+use e2e::Product::Klamm;
+use e2e::raw::{Connection, PRODUCE_VERSION, produce_request};
+use e2e::{folders, wait};
+use record::{BatchBuilder, Codec, Producer, with_scratch};
+use types::{ErrorCode, ProducerEpoch, ProducerId, Sequence, TimestampMs};
+use wire::ProduceRequest;
+
+const FEW: usize = 100;
+
+fn three() -> Cluster {
+    Cluster::start(Klamm, &[Klamm; 3], "").expect("nothing else is needed")
+}
+
+/// A batch of an idempotent producer with acks=all: the answer, and the offset.
+fn produce_numbered(port: u16, number: i32) -> (ErrorCode, i64) {
+    let mut builder = BatchBuilder::new();
+    let value = number.to_string();
+    builder.append(TimestampMs(1), None, Some(value.as_bytes()), &[]).expect("it fits");
+    let base_sequence = Sequence(number);
+    let (id, epoch) = (ProducerId(4_242), ProducerEpoch(0));
+    let producer = Producer { id, epoch, base_sequence, transactional: false };
+    let batch = with_scratch(|scratch| builder.finish(Codec::NONE, producer, scratch));
+    let request = ProduceRequest { timeout_ms: 500, ..produce_request("t", 0, &batch) };
+    let mut connection = Connection::open(port).expect("connect");
+    connection.send(&request, PRODUCE_VERSION).expect("send");
+    let answer = connection.receive::<ProduceRequest<'_>, _>(PRODUCE_VERSION, |response| {
+        let answer = &response.responses[0].partition_responses[0];
+        (ErrorCode::from_wire(answer.error_code), answer.base_offset)
+    });
+    answer.expect("an answer")
+}
+
+#[test]
+fn what_the_leader_alone_has_is_not_acknowledged_until_it_is_sent_again() {
+    let mut cluster = three();
+    on_runtime(async {
+        cluster.create("t", &[("min.insync.replicas", "2")]).await;
+        let leader = cluster.await_in_sync("t", 3).await;
+        let port = cluster.brokers[leader].port();
+        let mut sent = 0;
+        // a machine that is so slow that the controller misses them first refuses before it appends
+        wait::eventually("a batch is appended that nobody fetches", async || {
+            cluster.await_in_sync("t", 3).await;
+            let followers = (0..3).filter(|index| *index != leader);
+            followers.clone().for_each(|index| cluster.brokers[index].pause());
+            let answer = loop {
+                match produce_numbered(port, sent).0 {
+                    ErrorCode::None => sent += 1,
+                    refused => break refused,
+                }
+            };
+            let end = i64::from(sent);
+            let is_shown = !raw_fetch(port, "t", end).1.is_empty();
+            followers.for_each(|index| cluster.brokers[index].resume());
+            assert!(!is_shown, "what is not committed is not shown");
+            match answer {
+                ErrorCode::RequestTimedOut => Some(()),
+                ErrorCode::NotEnoughReplicas => None,
+                other => panic!("{}", other.name()),
+            }
+        })
+        .await;
+        cluster.await_in_sync("t", 3).await;
+        for number in 0..=sent + 3 {
+            let answer = wait::eventually("it is acknowledged", async || {
+                let leader = cluster.state("t").await?.0;
+                let answer = produce_numbered(cluster.brokers[leader].port(), number);
+                (answer.0 == ErrorCode::None).then_some(answer.1)
+            });
+            assert_eq!(answer.await, i64::from(number), "each once, and in order");
+        }
+    });
+}
+
+#[test]
+fn deleted_records_are_deleted_on_every_replica() {
+    let mut cluster = three();
+    on_runtime(async {
+        cluster.create("t", &[]).await;
+        let leader = cluster.await_in_sync("t", 3).await;
+        produce_numbers(&cluster.producer(&[("acks", "all")]), "t", 0..FEW, |_| {}).await;
+        let partition = TopicPartition::new("t", 0);
+        let low = wait::eventually("every replica has deleted them", async || {
+            let before = BTreeMap::from([(partition.clone(), 40)]);
+            let deleted = cluster.admin().delete_records(&before).await.ok()?;
+            deleted.get(&partition)?.as_ref().ok().copied()
+        });
+        assert_eq!(low.await, 40);
+        cluster.brokers[leader].kill();
+        wait::eventually("another one leads", async || {
+            cluster.state("t").await.filter(|(next, _)| *next != leader)
+        })
+        .await;
+        let earliest = wait::eventually("it tells where its log begins", async || {
+            let asked = BTreeMap::from([(partition.clone(), EARLIEST_TIMESTAMP)]);
+            let isolation = IsolationLevel::ReadUncommitted;
+            let listed = cluster.admin().list_offsets(&asked, isolation).await.ok()?;
+            listed.get(&partition)?.as_ref().ok().map(|listed| listed.offset)
+        });
+        assert_eq!(earliest.await, 40);
+    });
+}
+
+/// A small file system that goes with the test.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// `None` where this user may not mount.
+    fn mount() -> Option<Self> {
+        let folder = folders::scratch();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(folder.path());
+        match mount.output() {
+            Ok(output) if output.status.success() => Some(Self(folder)),
+            _ => {
+                eprintln!("skipped: this user may not mount a tmpfs");
+                None
+            }
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.0.path().join("data")
+    }
+
+    /// Takes all the room there is; what takes it.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.path().join("ballast");
+        let mut file = File::create(&path).expect("a file");
+        let chunk = vec![0; 64 * 1024];
+        while file.write_all(&chunk).is_ok() {}
+        while file.write_all(&[0]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+fn segment(data: &Path) -> Vec<u8> {
+    std::fs::read(data.join("t-0/00000000000000000000.log")).unwrap_or_default()
+}
+
+#[test]
+fn a_follower_without_room_leaves_and_comes_back_when_there_is_some() {
+    const MANY: usize = 2000;
+    let Some(disk) = SmallDisk::mount() else { return };
+    let more = |index| match index {
+        2 => format!("log.dirs={}\n", disk.data().display()),
+        _ => String::new(),
+    };
+    let cluster = Cluster::start_each(Klamm, &[Klamm; 3], more).expect("nothing else is needed");
+    on_runtime(async {
+        cluster.create("t", &[("min.insync.replicas", "2")]).await;
+        assert_eq!(cluster.await_in_sync("t", 3).await, 0);
+        let producer = cluster.producer(&[("acks", "all"), ("batch.size", "200")]);
+        produce_numbers(&producer, "t", 0..FEW, |_| {}).await;
+        let ballast = disk.fill();
+        produce_numbers(&producer, "t", FEW..MANY, |_| {}).await;
+        let (leader, isr) = cluster.state("t").await.expect("a leader");
+        assert_eq!((leader, isr), (0, vec![Cluster::id(0), Cluster::id(1)]));
+        std::fs::remove_file(ballast).expect("room is back");
+        cluster.await_in_sync("t", 3).await;
+        wait::until("it has everything", || {
+            let whole = cluster.segment(0, "t");
+            let is_whole = values(&whole).into_iter().eq(0..MANY);
+            (is_whole && segment(&disk.data()) == whole).then_some(())
+        });
+    });
+}
+
+/// Everything that a broker shows of the topic, once it shows so many.
+async fn shown(port: u16, count: usize) -> Vec<String> {
+    let mut shown = Vec::new();
+    wait::eventually("everything is shown", async || {
+        let next = i64::try_from(shown.len()).expect("few");
+        shown.append(&mut raw_fetch(port, "t", next).1);
+        (shown.len() >= count).then_some(())
+    })
+    .await;
+    shown
+}
+
+#[test]
+fn when_a_directory_fails_another_replica_leads() {
+    let folder = folders::scratch();
+    let path = |index: usize, name: &str| folder.path().join(format!("{index}-{name}"));
+    let more = |index| {
+        let [meta, a, b] = ["meta", "a", "b"].map(|name| path(index, name).display().to_string());
+        format!("metadata.log.dir={meta}\nlog.dirs={meta},{a},{b}\n")
+    };
+    let mut cluster =
+        Cluster::start_each(Klamm, &[Klamm; 3], more).expect("nothing else is needed");
+    on_runtime(async {
+        // a segment for each batch
+        cluster.create("t", &[("min.insync.replicas", "2"), ("segment.ms", "1")]).await;
+        let leader = cluster.await_in_sync("t", 3).await;
+        let producer = cluster.producer(&[("acks", "all"), ("batch.size", "200")]);
+        produce_numbers(&producer, "t", 0..FEW, |_| {}).await;
+        let home = ["meta", "a", "b"].map(|name| path(leader, name));
+        let home = home.iter().find(|home| home.join("t-0").exists()).expect("it is somewhere");
+        assert!(!home.ends_with("meta"), "a directory of the broker's own metadata is not lost");
+        let away = home.with_extension("away");
+        std::fs::rename(home, &away).expect("take the directory away");
+        std::fs::write(home, "a file in its place").expect("write a file");
+        produce_numbers(&producer, "t", FEW..2 * FEW, |_| {}).await;
+        let next = cluster.await_in_sync("t", 2).await;
+        assert_ne!(next, leader);
+        let everything: Vec<_> = (0..2 * FEW).map(|number| number.to_string()).collect();
+        assert_eq!(shown(cluster.brokers[next].port(), 2 * FEW).await, everything);
+        std::fs::remove_file(home).expect("remove the file");
+        std::fs::rename(&away, home).expect("bring the directory back");
+        cluster.brokers[leader].kill();
+        cluster.brokers[leader].restart();
+        cluster.await_in_sync("t", 3).await;
+    });
+}
+
+/// Sets what the first two brokers may feed and fetch a second, or lets go.
+async fn limit_rates(cluster: &Cluster, bytes: Option<&str>) {
+    let change = |name: &str| ConfigChange {
+        name: name.to_owned(),
+        op: if bytes.is_some() { AlterOp::Set } else { AlterOp::Delete },
+        value: bytes.map(str::to_owned),
+    };
+    let changes = ["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
+    let changes = changes.map(change);
+    for index in [0, 1] {
+        let broker = ConfigResource::new(ResourceKind::Broker, Cluster::id(index).to_string());
+        cluster.admin().alter_configs(&broker, &changes).await.expect("accepted");
+    }
+}
+
+#[test]
+fn a_follower_whose_rate_is_limited_catches_up_when_it_is_not() {
+    let everyone = [
+        ("leader.replication.throttled.replicas", "*"),
+        ("follower.replication.throttled.replicas", "*"),
+    ];
+    let mut cluster = three();
+    on_runtime(async {
+        cluster.create("t", &everyone).await;
+        assert_eq!(cluster.await_in_sync("t", 3).await, 0);
+        cluster.brokers[2].kill();
+        cluster.await_in_sync("t", 2).await;
+        let large = "7".repeat(500_000);
+        for _ in 0..20 {
+            let sent = raw_produce(cluster.brokers[0].port(), "t", &large, -1);
+            assert_eq!(sent, ErrorCode::None);
+        }
+        limit_rates(&cluster, Some("1000")).await;
+        let whole = cluster.segment(0, "t").len();
+        cluster.brokers[2].restart();
+        let begun = wait::eventually("it has begun", async || {
+            let bytes = cluster.segment(2, "t").len();
+            (bytes > 0).then_some(bytes)
+        });
+        assert!(begun.await < whole, "there is more than one answer holds");
+        let (_, isr) = cluster.state("t").await.expect("a leader");
+        assert!(!isr.contains(&Cluster::id(2)), "{isr:?}");
+        limit_rates(&cluster, None).await;
+        cluster.await_in_sync("t", 3).await;
+        assert_eq!(cluster.segment(2, "t").len(), whole);
+    });
+}
