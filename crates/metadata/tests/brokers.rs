@@ -7,7 +7,9 @@ use metadata::decide::{
     AllocateProducerIds, ElectLeaders, RegisterBroker, RegisterController, UnregisterBroker,
     UnregisterController, UpdateFeatures,
 };
+use metadata::image::{ConfigResource, ResourceKind};
 use types::{BrokerEpoch, ErrorCode, NodeId, ProducerId, Uuid};
+use wire::config_record::ConfigRecord;
 use wire::controller_registration_request::ControllerRegistrationRequest;
 use wire::elect_leaders_request::{ElectLeadersRequest, TopicPartitions};
 use wire::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
@@ -258,4 +260,38 @@ fn features_go_up_and_down_by_kafkas_rules() {
         "Unsupported metadata.version downgrade from 33 to 22. Unsafe metadata \
          downgrade is not supported in this version.",
     );
+}
+
+/// As Kafka's `ConfigurationControlManager` does.
+#[test]
+fn turning_eligible_leaders_on_makes_the_least_isr_one_for_all() {
+    let mut cluster = Cluster::of(2);
+    let set = |cluster: &mut Cluster, level: i16, kind: i8| {
+        let update = FeatureUpdateKey {
+            feature: "eligible.leader.replicas.version".into(),
+            max_version_level: level,
+            upgrade_type: kind,
+            ..FeatureUpdateKey::default()
+        };
+        let request = UpdateFeaturesRequest { feature_updates: vec![update], ..Default::default() };
+        let reply = cluster.run(&UpdateFeatures { request, version: 2, kraft_version: 1 });
+        assert_eq!(reply.error_code, 0, "{reply:?}");
+    };
+    let key = "min.insync.replicas";
+    let own = ConfigResource::new(ResourceKind::Broker, "2");
+    set(&mut cluster, 0, 2);
+    cluster.write(vec![
+        ConfigRecord {
+            resource_type: own.kind.id(),
+            resource_name: "2".into(),
+            name: key.into(),
+            value: Some("3".into()),
+        }
+        .into(),
+    ]);
+    cluster.settings.min_insync_replicas = 2;
+    set(&mut cluster, 1, 1);
+    let image = cluster.image();
+    assert_eq!(image.configs().value(&own, key), None);
+    assert_eq!(image.configs().value(&ConfigResource::broker_default(), key), Some("2"));
 }

@@ -298,7 +298,12 @@ fn given_items(text: &str) -> Vec<&str> {
     items
 }
 
-fn record(resource: &ConfigResource, name: &str, value: Option<String>) -> MetadataRecord<'static> {
+/// A value of a resource; `None` resets the key.
+pub(super) fn record(
+    resource: &ConfigResource,
+    name: &str,
+    value: Option<String>,
+) -> MetadataRecord<'static> {
     ConfigRecord {
         resource_type: resource.kind.id(),
         resource_name: Cow::Owned(resource.name.to_string()),

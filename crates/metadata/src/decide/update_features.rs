@@ -9,8 +9,10 @@ use wire::record_frame::MetadataRecord;
 use wire::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
 use wire::update_features_response::{UpdatableFeatureResult, UpdateFeaturesResponse};
 
+use super::configs::{MIN_ISR, record};
 use super::{Command, Controller, Decision, Refusal};
 use crate::features::{self, Feature, LevelRange};
+use crate::image::{ConfigResource, ResourceKind};
 use crate::metadata_version::MetadataVersion;
 
 /// Raises or lowers finalized levels; with `validate_only` it answers the same and writes nothing.
@@ -68,7 +70,9 @@ impl UpdateFeatures<'_> {
         let finalized = controller.image.features().level(MetadataVersion::FEATURE);
         let level = proposed.get(MetadataVersion::FEATURE).copied().unwrap_or(finalized);
         let release = MetadataVersion::from_level(level);
-        let mut records = Vec::new();
+        let elr = proposed.get(Feature::EligibleLeaderReplicas.name());
+        let turns_elr_on = elr.is_some_and(|level| *level > 0);
+        let mut records = if turns_elr_on { controller.agreed_least_isr() } else { Vec::new() };
         for update in updates {
             let direction = self.direction(update)?;
             if let Some(record) = self.update(controller, update, direction, release)? {
@@ -132,6 +136,27 @@ impl UpdateFeatures<'_> {
 }
 
 impl Controller<'_> {
+    /// With eligible leaders on, the least ISR that holds without a topic's own is one for the whole
+    /// cluster, as it says who is eligible (KIP-966): that of this controller's file becomes the
+    /// cluster's where it has none, and those of single brokers go.
+    fn agreed_least_isr(&self) -> Vec<MetadataRecord<'static>> {
+        let default = ConfigResource::broker_default();
+        let configs = self.image.configs();
+        let mut records = Vec::new();
+        if configs.value(&default, MIN_ISR).is_none() {
+            let value = self.settings.min_insync_replicas.to_string();
+            records.push(record(&default, MIN_ISR, Some(value)));
+        }
+        let has_own = |resource: &&ConfigResource| {
+            resource.kind == ResourceKind::Broker
+                && **resource != default
+                && configs.value(resource, MIN_ISR).is_some()
+        };
+        let of_brokers = configs.iter().map(|(resource, _)| resource).filter(has_own);
+        records.extend(of_brokers.map(|resource| record(resource, MIN_ISR, None)));
+        records
+    }
+
     /// Every node that is registered must understand the level.
     fn check_supported(&self, update: &FeatureUpdateKey<'_>) -> Result<(), Refusal> {
         let name = &*update.feature;
