@@ -18,6 +18,17 @@ const FIRST_VERSION_WITH_SOFTWARE: i16 = 3;
 /// From this version on clients read features that may be off (their least level is 0).
 const FIRST_VERSION_WITH_LEVEL_0: i16 = 4;
 
+/// Whom a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Addressee {
+    /// This node, or nobody in particular.
+    Right,
+    /// Another cluster or node: the client has kept an address that leads elsewhere by now.
+    Wrong,
+    /// Cluster and node are named together or not at all.
+    Incomplete,
+}
+
 pub(crate) async fn answer<'a>(
     context: &RequestContext<'_>,
     request: ApiVersionsRequest<'a>,
@@ -28,8 +39,10 @@ pub(crate) async fn answer<'a>(
     {
         return refused(ErrorCode::InvalidRequest);
     }
-    if is_for_another(context, &request) {
-        return refused(ErrorCode::RebootstrapRequired);
+    match addressee(&request, &context.node.cluster_id, context.node.settings.node_id) {
+        Addressee::Right => {}
+        Addressee::Wrong => return refused(ErrorCode::RebootstrapRequired),
+        Addressee::Incomplete => return refused(ErrorCode::InvalidRequest),
     }
     let image = context.node.controller.image();
     let api_keys = ADVERTISED.iter().copied();
@@ -43,12 +56,16 @@ pub(crate) async fn answer<'a>(
     }
 }
 
-/// The client has kept an address that leads to another cluster or node by now (KIP-1242, rule 5).
-fn is_for_another(context: &RequestContext<'_>, request: &ApiVersionsRequest<'_>) -> bool {
+/// Only v5 names an addressee; in earlier versions the fields have their defaults (KIP-1242, rule 5).
+fn addressee(request: &ApiVersionsRequest<'_>, cluster_id: &str, node_id: NodeId) -> Addressee {
     let node = NodeId(request.node_id);
-    let is_other_node = node != NodeId::NONE && node != context.node.settings.node_id;
-    let cluster = request.cluster_id.as_deref();
-    cluster.is_some_and(|cluster| cluster != context.node.cluster_id || is_other_node)
+    match request.cluster_id.as_deref() {
+        None if node == NodeId::NONE => Addressee::Right,
+        Some(_) if node == NodeId::NONE => Addressee::Incomplete,
+        None => Addressee::Incomplete,
+        Some(cluster) if cluster == cluster_id && node == node_id => Addressee::Right,
+        Some(_) => Addressee::Wrong,
+    }
 }
 
 fn supported_features(version: i16) -> Vec<SupportedFeatureKey<'static>> {
@@ -109,6 +126,28 @@ fn is_software_word(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cluster_and_node_are_named_together_and_are_these() {
+        for (cluster, node, expected) in [
+            (None, -1, Addressee::Right),
+            (Some("here"), 1, Addressee::Right),
+            (Some("here"), 2, Addressee::Wrong),
+            (Some("there"), 1, Addressee::Wrong),
+            (Some("there"), 2, Addressee::Wrong),
+            (Some("here"), -1, Addressee::Incomplete),
+            (Some("there"), -1, Addressee::Incomplete),
+            (None, 1, Addressee::Incomplete),
+        ] {
+            let request = ApiVersionsRequest {
+                cluster_id: cluster.map(Cow::Borrowed),
+                node_id: node,
+                ..Default::default()
+            };
+            let found = addressee(&request, "here", NodeId(1));
+            assert_eq!(found, expected, "{cluster:?} {node}");
+        }
+    }
 
     #[test]
     fn software_names_follow_kip_511() {
