@@ -102,6 +102,17 @@ async fn compacted_topics_do_not_delete_on_request() {
 }
 
 #[tokio::test]
+async fn only_where_records_are_compacted_alone_is_deletion_refused() {
+    for policy in ["", "delete", "compact,delete"] {
+        let server = Server::start_with(&[("log.cleanup.policy", policy)]).await;
+        let mut client = server.connect().await;
+        client.auto_create(TOPIC).await;
+        assert_eq!(delete(&mut client, 0).await, (0, 0), "{policy:?}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn an_epoch_ends_where_the_log_does() {
     let server = Server::start().await;
     let mut client = server.connect().await;

@@ -16,7 +16,7 @@ pub(crate) struct TopicRules {
     pub in_sync_min: usize,
     /// How to compact, where `cleanup.policy` lists `compact`.
     pub compaction: Option<Compaction>,
-    /// Whether `cleanup.policy` lists `delete`, so that records may be deleted on request.
+    /// Whether records may be deleted on request: not where `cleanup.policy` lists `compact` alone.
     pub is_deletable: bool,
     /// `leader.replication.throttled.replicas`.
     pub leaders_throttled: Throttled,
@@ -50,7 +50,7 @@ impl TopicRules {
             flush_messages: config.segment.flush_messages,
             in_sync_min: usize::try_from(replication.min_insync_replicas).unwrap_or(1),
             compaction: config.cleanup.compact.then(|| compaction(config)),
-            is_deletable: config.cleanup.delete,
+            is_deletable: config.cleanup.delete || !config.cleanup.compact,
             leaders_throttled: Throttled::parse(&replication.leader_throttled_replicas),
             followers_throttled: Throttled::parse(&replication.follower_throttled_replicas),
         }
