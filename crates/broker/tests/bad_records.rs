@@ -102,6 +102,7 @@ async fn places_that_do_not_exist_are_named_as_such() {
         ("partition", produce_request(TOPIC, 7, batch(&["a"]), 1), 9, "UNKNOWN_TOPIC_OR_PARTITION"),
         ("negative", produce_request(TOPIC, -1, batch(&["a"]), 1), 9, "UNKNOWN_TOPIC_OR_PARTITION"),
         ("acks", produce_request(TOPIC, 0, batch(&["a"]), 2), 9, "INVALID_REQUIRED_ACKS"),
+        ("both", produce_request(TOPIC, 7, batch(&["a"]), 2), 9, "UNKNOWN_TOPIC_OR_PARTITION"),
         ("id", by_id(TopicId::from_random([7; 16])), 13, "UNKNOWN_TOPIC_ID"),
         ("by id", by_id(id), 13, "NONE"),
     ];

@@ -42,6 +42,8 @@ async fn bytes_that_are_no_request_close_the_connection_and_nothing_else() {
         ("an unknown key", bare_frame(9999, 0, 1)),
         ("a negative key", bare_frame(-1, 0, 1)),
         ("an API that Kafka removed", bare_frame(4, 0, 1)),
+        ("Produce in a version that is listed only", bare_frame(0, 2, 1)),
+        ("Produce in a later version", bare_frame(0, 99, 1)),
         ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
         ("TLS", vec![0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]),
         ("garbage", (0..200_u8).map(|byte| 255 - byte.wrapping_mul(77)).collect()),
@@ -131,6 +133,8 @@ async fn api_versions_lists_what_is_answered_in_every_version() {
         assert_eq!(response.error_code, 0);
         let own = response.api_keys.iter().find(|api| api.api_key == ApiKey::ApiVersions.code());
         assert_eq!(own.map(|api| (api.min_version, api.max_version)), Some((0, 5)));
+        let produce = response.api_keys.iter().find(|api| api.api_key == ApiKey::Produce.code());
+        assert_eq!(produce.map(|api| (api.min_version, api.max_version)), Some((0, 13)));
     }
     let nameless = ApiVersionsRequest { client_software_name: "a b".into(), ..api_versions() };
     let response = client.call(&nameless, 3).await;

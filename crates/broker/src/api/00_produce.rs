@@ -100,7 +100,7 @@ async fn append_to_topic<'a>(
     awaited: &mut Vec<Awaited>,
     leaders: &mut Vec<Leader>,
 ) -> TopicProduceResponse<'a> {
-    let found = find_topic(context, terms, &topic);
+    let found = find_topic(context, &topic);
     let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
     for data in topic.partition_data {
         let outcome = match &found {
@@ -120,17 +120,12 @@ async fn append_to_topic<'a>(
 
 fn find_topic(
     context: &RequestContext<'_>,
-    terms: &Terms,
     topic: &TopicProduceData<'_>,
 ) -> Result<Arc<Topic>, ErrorCode> {
     let partitions = &context.node.partitions;
-    let found = match context.version >= FIRST_VERSION_WITH_IDS {
-        true => partitions.with_id(topic.topic_id).ok_or(ErrorCode::UnknownTopicId)?,
-        false => partitions.named(&topic.name).ok_or(ErrorCode::UnknownTopicOrPartition)?,
-    };
-    match is_internal_topic(&found.facts.name) && !terms.internal_allowed {
-        true => Err(ErrorCode::InvalidTopicException),
-        false => Ok(found),
+    match context.version >= FIRST_VERSION_WITH_IDS {
+        true => partitions.with_id(topic.topic_id).ok_or(ErrorCode::UnknownTopicId),
+        false => partitions.named(&topic.name).ok_or(ErrorCode::UnknownTopicOrPartition),
     }
 }
 
@@ -139,10 +134,13 @@ async fn append_to_partition(
     topic: &Topic,
     data: &PartitionProduceData<'_>,
 ) -> Result<(PartitionProduceResponse<'static>, Option<Awaited>), Refused> {
+    let partition = topic.partition(data.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if !matches!(terms.acks, ACKS_ALL | ACKS_LEADER | ACKS_NONE) {
         return Err(ErrorCode::InvalidRequiredAcks.into());
     }
-    let partition = topic.partition(data.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    if is_internal_topic(&topic.facts.name) && !terms.internal_allowed {
+        return Err(ErrorCode::InvalidTopicException.into());
+    }
     let epoch = partition.term(terms.patient_until).await?;
     if terms.acks == ACKS_ALL && !partition.has_enough_in_sync() {
         return Err(ErrorCode::NotEnoughReplicas.into());
