@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use types::{ErrorCode, TopicId};
 use wire::fetch_request::{FetchRequest, FetchTopic, ForgottenTopic};
 
-/// A session unused for so long, or older than this and smaller than a newcomer, may be evicted.
+/// A session unused for so long may be evicted, and one older than this for a newcomer of a higher
+/// [`Rank`].
 const EVICTION: Duration = Duration::from_secs(120);
 
 const EPOCH_INITIAL: i32 = 0;
@@ -39,13 +40,21 @@ pub(crate) struct Fetching {
     pub is_incremental: bool,
 }
 
+/// What sessions are worth where there is no room for all: brokers that replicate go first, and who
+/// follows more partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    is_replica: bool,
+    partitions: usize,
+}
+
 #[derive(Debug)]
 struct Session {
     epoch: i32,
     uses_ids: bool,
     created: Instant,
     used: Instant,
-    size: usize,
+    rank: Rank,
     /// `None` while a request has them.
     followed: Option<Vec<Followed>>,
 }
@@ -82,12 +91,12 @@ impl Sessions {
                     sessions.remove(&id);
                 }
                 let followed = named(&request.topics);
+                let rank = Rank { is_replica: is_of_replica(request), partitions: followed.len() };
                 let wants_session = epoch == EPOCH_INITIAL && !followed.is_empty();
                 let has_room = wants_session
-                    && (sessions.len() < self.sessions_max
-                        || evict(&mut sessions, followed.len(), now));
+                    && (sessions.len() < self.sessions_max || evict(&mut sessions, rank, now));
                 let session_id = match has_room {
-                    true => self.create(&mut sessions, uses_ids, followed.len(), now),
+                    true => self.create(&mut sessions, uses_ids, rank, now),
                     false => 0,
                 };
                 Ok(Fetching { followed, session_id, is_incremental: false })
@@ -115,7 +124,7 @@ impl Sessions {
         let followed = changed(lent, &request.topics, &request.forgotten_topics_data);
         session.epoch = next_epoch(session.epoch);
         session.used = now;
-        session.size = followed.len();
+        session.rank.partitions = followed.len();
         if followed.is_empty() {
             sessions.remove(&id);
             return Ok(Fetching { followed, session_id: 0, is_incremental: false });
@@ -137,12 +146,12 @@ impl Sessions {
         &self,
         sessions: &mut HashMap<i32, Session>,
         uses_ids: bool,
-        size: usize,
+        rank: Rank,
         now: Instant,
     ) -> i32 {
         let id = self.unused_id(sessions, now);
         let epoch = next_epoch(EPOCH_INITIAL);
-        let session = Session { epoch, uses_ids, created: now, used: now, size, followed: None };
+        let session = Session { epoch, uses_ids, created: now, used: now, rank, followed: None };
         sessions.insert(id, session);
         id
     }
@@ -169,21 +178,31 @@ fn next_epoch(epoch: i32) -> i32 {
     epoch.checked_add(1).unwrap_or(1)
 }
 
-/// Evicts the longest unused session, if that is allowed, or the smallest of the old ones that are
-/// smaller than the newcomer.
-fn evict(sessions: &mut HashMap<i32, Session>, size: usize, now: Instant) -> bool {
+/// A replica's id stands in one of two fields, by the request's version; the other one is -1.
+fn is_of_replica(request: &FetchRequest<'_>) -> bool {
+    request.replica_id.max(request.replica_state.replica_id) >= 0
+}
+
+/// Evicts the longest unused session, if that is allowed, or the lowest of those that rank below the
+/// newcomer and are old; a replica need not wait until consumers' are.
+fn evict(sessions: &mut HashMap<i32, Session>, newcomer: Rank, now: Instant) -> bool {
     let is_old = |at: Instant| now.saturating_duration_since(at) >= EVICTION;
     let stale = sessions
         .iter()
         .filter(|(_, session)| is_old(session.used))
         .min_by_key(|(_, session)| session.used);
-    let smaller = || {
+    let gives_way = |session: &Session| {
+        let Rank { is_replica, .. } = session.rank;
+        let is_privileged = newcomer.is_replica && !is_replica;
+        session.rank < newcomer && (is_privileged || is_old(session.created))
+    };
+    let lower = || {
         sessions
             .iter()
-            .filter(|(_, session)| is_old(session.created) && session.size < size)
-            .min_by_key(|(_, session)| session.size)
+            .filter(|(_, session)| gives_way(session))
+            .min_by_key(|(_, session)| session.rank)
     };
-    let Some(id) = stale.or_else(smaller).map(|(id, _)| *id) else { return false };
+    let Some(id) = stale.or_else(lower).map(|(id, _)| *id) else { return false };
     sessions.remove(&id);
     true
 }
@@ -262,6 +281,36 @@ mod tests {
         let later = start + EVICTION;
         assert_ne!(open(&sessions, 1, later), 0, "the unused one goes");
         assert_eq!(sessions.sessions().len(), 2);
+    }
+
+    #[test]
+    fn replicas_take_the_sessions_of_consumers_and_keep_their_own() {
+        let sessions = Sessions::new(2);
+        let start = Instant::now();
+        let open_replica = |partitions, ms| {
+            let request = FetchRequest { replica_id: 3, ..full(partitions) };
+            let now = start + Duration::from_millis(ms);
+            let fetching = sessions.begin(&request, 12, now).expect("no error");
+            sessions.end(fetching.session_id, fetching.followed);
+            fetching.session_id
+        };
+        let small = open(&sessions, 2, start);
+        let large = open(&sessions, 9, start);
+        let first = open_replica(1, 1);
+        let left = || sessions.sessions().keys().copied().collect::<Vec<_>>();
+        assert!(!left().contains(&small) && left().contains(&large), "the smallest gives way");
+        let second = open_replica(1, 2);
+        assert!(first != 0 && second != 0 && !left().contains(&large));
+        assert_eq!(open_replica(5, 3), 0, "the others are as young and of its kind");
+        let later = start + EVICTION;
+        for id in [first, second] {
+            sessions.sessions().get_mut(&id).expect("kept").used = later;
+        }
+        assert_eq!(
+            open(&sessions, 99, later + Duration::from_millis(9)),
+            0,
+            "no consumer drives a replica out"
+        );
     }
 
     #[test]
