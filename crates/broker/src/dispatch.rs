@@ -15,13 +15,14 @@
 
 use crate::api;
 use crate::controller::Controller;
+use crate::fetch::epoch_error;
 use crate::net::{ConnectionInfo, FileRange, ListenerKind, Reply};
 use crate::node::Node;
 use crate::partition::Partition;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
-use types::ErrorCode;
+use types::{ErrorCode, LeaderEpoch};
 use wire::{ApiKey, DecodeError, EncodeError, Message, Reader, RequestHeader, Response};
 
 /// What a handler knows besides the request itself.
@@ -50,10 +51,40 @@ impl RequestContext<'_> {
         topic: &str,
         index: i32,
     ) -> Result<Arc<Partition>, ErrorCode> {
-        let partition = self.partition_here(topic, index)?;
+        self.led_partition_in(topic, index, LeaderEpoch::NONE)
+    }
+
+    /// A partition that this node leads, for a client that knows its leader of `epoch`.
+    ///
+    /// # Errors
+    /// As [`Self::partition_in`], and `NOT_LEADER_OR_FOLLOWER`.
+    pub(crate) fn led_partition_in(
+        &self,
+        topic: &str,
+        index: i32,
+        epoch: LeaderEpoch,
+    ) -> Result<Arc<Partition>, ErrorCode> {
+        let partition = self.partition_in(topic, index, epoch)?;
         match partition.led_by(self.node.settings.node_id) {
             Ok(_) => Ok(partition),
             Err(_) => Err(ErrorCode::NotLeaderOrFollower),
+        }
+    }
+
+    /// A partition that this node leads or follows, for a client that knows its leader of `epoch`.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`; `FENCED_LEADER_EPOCH` and `UNKNOWN_LEADER_EPOCH` (rule 26).
+    pub(crate) fn partition_in(
+        &self,
+        topic: &str,
+        index: i32,
+        epoch: LeaderEpoch,
+    ) -> Result<Arc<Partition>, ErrorCode> {
+        let partition = self.partition_here(topic, index)?;
+        match epoch_error(epoch, partition.leader().epoch) {
+            Some(code) => Err(code),
+            None => Ok(partition),
         }
     }
 

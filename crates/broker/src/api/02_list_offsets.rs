@@ -1,7 +1,6 @@
 //! ListOffsets: where a partition begins, ends, or held a given time.
 
 use crate::dispatch::RequestContext;
-use crate::fetch::epoch_error;
 use crate::partition::{LogGuard, Partition};
 use log::TimestampedOffset;
 use std::sync::Arc;
@@ -36,7 +35,7 @@ const READ_COMMITTED: i8 = 1;
 
 /// Where reading may go up to.
 #[derive(Clone, Copy)]
-enum Bound {
+pub(crate) enum Bound {
     LogEnd,
     HighWatermark,
     LastStable,
@@ -55,11 +54,10 @@ pub(crate) async fn answer<'a>(
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in &topic.partitions {
-            let partition = match request.replica_id {
-                DEBUGGER => context.partition_here(&topic.name, wanted.partition_index),
-                _ => context.led_partition(&topic.name, wanted.partition_index),
+            let found = match partition(context, request.replica_id, &topic.name, wanted) {
+                Ok(partition) => find(&partition, context.version, wanted.timestamp, bound).await,
+                Err(code) => Err(code),
             };
-            let found = find(context, partition, wanted, bound).await;
             let mut found = response(wanted.partition_index, found);
             if context.version < FIRST_VERSION_WITH_EPOCH {
                 found.leader_epoch = LeaderEpoch::NONE.0;
@@ -93,26 +91,36 @@ fn response(
     }
 }
 
-async fn find(
+/// The partition that is asked, if this replica may answer.
+fn partition(
     context: &RequestContext<'_>,
-    partition: Result<Arc<Partition>, ErrorCode>,
+    replica_id: i32,
+    topic: &str,
     wanted: &ListOffsetsPartition,
-    bound: Bound,
-) -> Result<Option<TimestampedOffset>, ErrorCode> {
+) -> Result<Arc<Partition>, ErrorCode> {
     let first_version = FIRST_VERSION.iter().find(|(time, _)| *time == wanted.timestamp);
     if first_version.is_some_and(|(_, version)| context.version < *version) {
         return Err(ErrorCode::UnsupportedVersion);
     }
-    let partition = partition?;
     let current = LeaderEpoch(wanted.current_leader_epoch);
-    if let Some(code) = epoch_error(current, partition.leader().epoch) {
-        return Err(code);
+    match replica_id {
+        DEBUGGER => context.partition_in(topic, wanted.partition_index, current),
+        _ => context.led_partition_in(topic, wanted.partition_index, current),
     }
-    match wanted.timestamp {
+}
+
+/// What `timestamp`, or what it stands for, leads to within the bound.
+pub(crate) async fn find(
+    partition: &Arc<Partition>,
+    version: i16,
+    timestamp: i64,
+    bound: Bound,
+) -> Result<Option<TimestampedOffset>, ErrorCode> {
+    match timestamp {
         LATEST => {
             let log = partition.log().await?;
-            if !matches!(bound, Bound::LogEnd) && !log.is_watermark_known() {
-                return Err(not_yet_known(context.version));
+            if !is_known(&log, bound) {
+                return Err(not_yet_known(version));
             }
             Ok(at(upper(&log, bound), log.latest_epoch()))
         }
@@ -123,15 +131,21 @@ async fn find(
         }
         // Nothing is tiered: nothing was uploaded, and nothing waits for that.
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(None),
-        MAX_TIMESTAMP => search(&partition, bound, |log| log.max_timestamp()).await,
+        MAX_TIMESTAMP => search(partition, version, bound, |log| log.max_timestamp()).await,
         time if time >= 0 => {
-            search(&partition, bound, move |log| log.offset_for_timestamp(TimestampMs(time))).await
+            let look = move |log: &mut LogGuard<'_>| log.offset_for_timestamp(TimestampMs(time));
+            search(partition, version, bound, look).await
         }
         _ => Err(ErrorCode::UnsupportedVersion),
     }
 }
 
-/// Soon after an election (KIP-207).
+/// Soon after an election a client must not be told that there is no more than what this leader knows
+/// to be committed: its predecessor may have told of more (KIP-207).
+fn is_known(log: &LogGuard<'_>, bound: Bound) -> bool {
+    matches!(bound, Bound::LogEnd) || log.is_watermark_known()
+}
+
 fn not_yet_known(version: i16) -> ErrorCode {
     match version >= FIRST_VERSION_WITH_NOT_AVAILABLE {
         true => ErrorCode::OffsetNotAvailable,
@@ -155,6 +169,7 @@ fn upper(log: &LogGuard<'_>, bound: Bound) -> Offset {
 /// Searches by time on a thread that may block: batches are read from the file, cold or not.
 async fn search(
     partition: &Arc<Partition>,
+    version: i16,
     bound: Bound,
     look: impl FnOnce(&mut LogGuard<'_>) -> Result<Option<TimestampedOffset>, log::LogError>
     + Send
@@ -167,7 +182,10 @@ async fn search(
             tracing::error!(partition = ?searched, %error, "cannot search by time");
             error.code()
         })?;
-        Ok(found.filter(|found| found.offset < upper(&log, bound)))
+        match found.filter(|found| found.offset < upper(&log, bound)) {
+            None if !is_known(&log, bound) => Err(not_yet_known(version)),
+            found => Ok(found),
+        }
     };
     let found = partition.directory().pool.run(work).await;
     found.unwrap_or(Err(ErrorCode::KafkaStorageError))

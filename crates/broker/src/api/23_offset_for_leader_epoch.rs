@@ -1,7 +1,6 @@
 //! OffsetForLeaderEpoch: where an epoch ended in this leader's log (rule 27).
 
 use crate::dispatch::RequestContext;
-use crate::fetch::epoch_error;
 use log::EpochEnd;
 use types::{ErrorCode, LeaderEpoch};
 use wire::offset_for_leader_epoch_request::{
@@ -38,10 +37,7 @@ async fn end_of(
     topic: &str,
     wanted: &OffsetForLeaderPartition,
 ) -> Result<Option<EpochEnd>, ErrorCode> {
-    let partition = context.led_partition(topic, wanted.partition)?;
     let current = LeaderEpoch(wanted.current_leader_epoch);
-    if let Some(code) = epoch_error(current, partition.leader().epoch) {
-        return Err(code);
-    }
+    let partition = context.led_partition_in(topic, wanted.partition, current)?;
     Ok(partition.log().await?.epoch_end_offset(LeaderEpoch(wanted.leader_epoch)))
 }

@@ -269,26 +269,27 @@ fn find(
     Ok(Arc::clone(found))
 }
 
-/// The term in which the partition is read.
+/// Whether this replica serves the reader, and in which term. First of all, both must mean the same
+/// leader: who is behind has to learn of it, and who is ahead knows it better than this broker.
 fn check_leadership(
     partition: &Partition,
     node: NodeId,
     current_epoch: LeaderEpoch,
     reader: Reader,
 ) -> Result<LeaderEpoch, Refused> {
-    let refused = |code, leader| Err(Refused { code, leader: Some(leader) });
-    let epoch = match (partition.led_by(node), reader) {
-        (Ok(epoch), _) => epoch,
-        (Err(leader), Reader::Consumer { may_follow: true } | Reader::Debugger)
-            if leader.id != NodeId::NONE =>
-        {
-            leader.epoch
+    let leader = partition.leader();
+    let refused = |code| Err(Refused { code, leader: Some(leader) });
+    if let Some(code) = epoch_error(current_epoch, leader.epoch) {
+        return refused(code);
+    }
+    match reader {
+        _ if leader.id == node => Ok(leader.epoch),
+        Reader::Consumer { may_follow: true } | Reader::Debugger if leader.id != NodeId::NONE => {
+            Ok(leader.epoch)
         }
-        (Err(leader), _) => return refused(ErrorCode::NotLeaderOrFollower, leader),
-    };
-    match epoch_error(current_epoch, epoch) {
-        Some(code) => refused(code, partition.leader()),
-        None => Ok(epoch),
+        Reader::Consumer { .. } | Reader::Debugger | Reader::Replica { .. } => {
+            refused(ErrorCode::NotLeaderOrFollower)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Leader and follower with logs on disk, their fetches carried by hand.
 
+use crate::api::list_offsets::{self, Bound};
 use crate::fetch::{self, Budget, Followed, Reader, Reading, Want};
 use crate::partition::{
     AppendError, FetchingReplica, GRACE, Leader, LogDirectory, Neighbours, Partition, Partitions,
@@ -24,6 +25,10 @@ use wire::topic_record::TopicRecord;
 
 const TOPIC: TopicId = TopicId::from_random([7; 16]);
 const IN_SYNC_MIN: usize = 2;
+/// What ListOffsets knows by a sign.
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const GREATEST: i64 = -3;
 
 /// One broker of two, with its directory.
 struct Broker {
@@ -146,6 +151,17 @@ impl Broker {
     fn ends(&self) -> (i64, i64) {
         let ends = self.partition().ends_if_open().unwrap();
         (ends.log_end.0, ends.high_watermark.0)
+    }
+
+    /// What ListOffsets tells.
+    async fn offset_at(
+        &self,
+        timestamp: i64,
+        version: i16,
+        bound: Bound,
+    ) -> Result<Option<i64>, ErrorCode> {
+        let found = list_offsets::find(&self.partition(), version, timestamp, bound).await;
+        found.map(|found| found.map(|found| found.offset.0))
     }
 
     fn values(&self) -> Vec<String> {
@@ -335,8 +351,58 @@ async fn what_is_committed_before_a_term_is_not_known_at_its_start() {
         partition.log_if_open().unwrap().is_watermark_known()
     };
     assert!(!is_known(&two), "{:?}", two.ends());
+    let not_yet = |version| match version {
+        4 => Err(ErrorCode::LeaderNotAvailable),
+        _ => Err(ErrorCode::OffsetNotAvailable),
+    };
+    for version in [4, 5] {
+        for timestamp in [LATEST, GREATEST, 0, i64::MAX] {
+            let told = two.offset_at(timestamp, version, Bound::HighWatermark).await;
+            assert_eq!(told, not_yet(version), "{timestamp} in version {version}");
+        }
+        assert_eq!(two.offset_at(EARLIEST, version, Bound::HighWatermark).await, Ok(Some(0)));
+        assert_eq!(two.offset_at(0, version, Bound::LogEnd).await, Ok(Some(0)));
+    }
     two.serve(&one).await;
     assert!(is_known(&two), "{:?}", two.ends());
+    for (timestamp, offset) in
+        [(LATEST, Some(1)), (GREATEST, Some(0)), (0, Some(0)), (i64::MAX, None)]
+    {
+        let told = two.offset_at(timestamp, 5, Bound::HighWatermark).await;
+        assert_eq!(told, Ok(offset), "{timestamp}");
+    }
+}
+
+#[tokio::test]
+async fn whose_metadata_differs_is_told_so_by_any_replica() {
+    let (mut metadata, mut one, mut two) = pair();
+    metadata.elect(2, &[2, 1]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    let consumer = Reader::Consumer { may_follow: false };
+    let follows = Reader::Consumer { may_follow: true };
+    for (broker, reader, epoch, expected) in [
+        (&one, consumer, 0, Some(ErrorCode::FencedLeaderEpoch)),
+        (&one, consumer, 1, Some(ErrorCode::NotLeaderOrFollower)),
+        (&one, consumer, -1, Some(ErrorCode::NotLeaderOrFollower)),
+        (&one, consumer, 2, Some(ErrorCode::UnknownLeaderEpoch)),
+        (&one, follows, 0, Some(ErrorCode::FencedLeaderEpoch)),
+        (&one, follows, 1, None),
+        (&two, consumer, 0, Some(ErrorCode::FencedLeaderEpoch)),
+        (&two, consumer, 1, None),
+        (&two, consumer, 2, Some(ErrorCode::UnknownLeaderEpoch)),
+    ] {
+        let want = Want { committed_only: false, by_id: true, reader, rack: None };
+        let current_leader_epoch = epoch;
+        let wanted = FetchPartition { current_leader_epoch, ..FetchPartition::default() };
+        let mut followed = Followed::new(&Arc::from(""), TOPIC, &wanted);
+        let mut budget = Budget { bytes_left: usize::MAX, is_untouched: true };
+        let code = match fetch::read(&broker.partitions, &mut followed, want, &mut budget).await {
+            Reading::Refused { code, .. } => Some(code),
+            Reading::Read { .. } => None,
+            other @ (Reading::Elsewhere { .. } | Reading::Diverged { .. }) => panic!("{other:?}"),
+        };
+        assert_eq!(code, expected, "broker {} in epoch {epoch}", broker.node);
+    }
 }
 
 #[tokio::test]
