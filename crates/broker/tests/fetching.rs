@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::records::{TOPIC, batch, fetch, fetch_request, produce, values};
+use common::records::{TOPIC, batch, fetch, fetch_request, produce, produce_request, values};
 use common::{Client, Server};
 use std::time::{Duration, Instant};
 use types::ErrorCode;
-use wire::fetch_request::ForgottenTopic;
+use wire::fetch_request::{FetchPartition, ForgottenTopic};
 use wire::{FetchRequest, FetchResponse};
 
 async fn started() -> (Server, Client) {
@@ -91,6 +91,62 @@ async fn the_first_batch_comes_whole_and_the_others_fit_the_budget() {
         let whole = record::batches(records.as_slice().unwrap_or_default()).filter(Result::is_ok);
         assert_eq!(whole.count(), expected, "{partition_max} and {max}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_partition_that_is_named_first_is_read_first() {
+    let server = Server::start_with(&[("num.partitions", "2")]).await;
+    let mut client = server.connect().await;
+    client.auto_create(TOPIC).await;
+    for index in [0, 1] {
+        let request = produce_request(TOPIC, index, batch(&["x", "y"]), -1);
+        let response = client.call(&request, 9).await;
+        assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
+    }
+    for order in [[0, 1], [1, 0]] {
+        let mut request = fetch_request(0);
+        request.max_bytes = 1;
+        let wanted = request.topics[0].partitions[0].clone();
+        request.topics[0].partitions =
+            order.map(|partition| FetchPartition { partition, ..wanted.clone() }).to_vec();
+        let response = client.call(&request, 11).await;
+        let found = response.responses[0].partitions.iter();
+        let found: Vec<_> =
+            found.map(|data| (data.partition_index, values(&data.records).len())).collect();
+        assert_eq!(found, [(order[0], 2), (order[1], 0)], "one batch, however large, and no more");
+    }
+    server.stop().await;
+}
+
+/// Longer than a test waits for an answer.
+const TOO_LONG_MS: i32 = 60_000;
+
+#[tokio::test]
+async fn a_fetch_does_not_wait_for_more_than_its_answer_may_hold() {
+    let (server, mut client) = started().await;
+    produce(&mut client, batch(&["x".repeat(200).as_str()])).await;
+    let mut request = fetch_request(0);
+    (request.max_wait_ms, request.min_bytes, request.max_bytes) = (TOO_LONG_MS, 1 << 20, 100);
+    let response = client.call(&request, 11).await;
+    assert_eq!(values(&response.responses[0].partitions[0].records).len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_fetch_does_not_wait_at_the_end_of_a_segment() {
+    let server = Server::start_with(&[("log.segment.bytes", "1048576")]).await;
+    let mut client = server.connect().await;
+    client.auto_create(TOPIC).await;
+    let half = "x".repeat(600_000);
+    for _ in 0..2 {
+        produce(&mut client, batch(&[half.as_str()])).await;
+    }
+    let mut request = fetch_request(0);
+    (request.max_wait_ms, request.min_bytes, request.max_bytes) = (TOO_LONG_MS, 1 << 20, 4 << 20);
+    request.topics[0].partitions[0].partition_max_bytes = 4 << 20;
+    let response = client.call(&request, 11).await;
+    assert_eq!(values(&response.responses[0].partitions[0].records).len(), 1);
     server.stop().await;
 }
 

@@ -100,7 +100,9 @@ async fn read_enough(
     followed: &mut [Followed],
     want: Want<'_>,
 ) -> Vec<Reading> {
-    let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0);
+    // there never is more than the answer may hold
+    let bytes_min =
+        usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max(context, request));
     let is_enough = |readings: &[Reading]| {
         readings.is_empty()
             || readings.iter().map(Reading::bytes).sum::<usize>() >= bytes_min
@@ -144,15 +146,19 @@ async fn read_all(
     followed: &mut [Followed],
     want: Want<'_>,
 ) -> Vec<Reading> {
-    let bytes_max = request.max_bytes.clamp(0, context.node.settings.fetch.response_bytes_max);
-    let mut budget =
-        Budget { bytes_left: usize::try_from(bytes_max).unwrap_or(0), is_untouched: true };
+    let mut budget = Budget { bytes_left: bytes_max(context, request), is_untouched: true };
     let mut readings = Vec::with_capacity(followed.len());
     for partition in followed {
         let reading = fetch::read(&context.node.partitions, partition, want, &mut budget).await;
         readings.push(reading);
     }
     readings
+}
+
+/// What the client and `fetch.max.bytes` allow an answer to hold.
+fn bytes_max(context: &RequestContext<'_>, request: &FetchRequest<'_>) -> usize {
+    let bytes = request.max_bytes.min(context.node.settings.fetch.response_bytes_max);
+    usize::try_from(bytes).unwrap_or(0)
 }
 
 /// What was read moves to the end of its session, so that others come first the next time.

@@ -94,11 +94,12 @@ impl Reading {
         }
     }
 
-    /// Whether the client must hear of it at once.
+    /// Whether the client must hear of it at once: of what is no record, and of records that end with
+    /// their segment, for those behind them come only when it has moved on.
     pub(crate) fn is_urgent(&self) -> bool {
         match self {
             Self::Refused { .. } | Self::Diverged { .. } | Self::Elsewhere { .. } => true,
-            Self::Read { .. } => false,
+            Self::Read { slice, .. } => slice.as_ref().is_some_and(|slice| slice.continues),
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Slice<F> {
     pub base_offset: Offset,
     /// The size of the first batch, which is never cut off.
     pub first_batch_bytes: u32,
+    /// Whether more of what may be read follows in other segments.
+    pub continues: bool,
 }
 
 impl<F: crate::DiskFile> Slice<F> {
@@ -66,6 +68,7 @@ impl<D: Disk> Log<D> {
             return Ok(None);
         }
         let bytes = (limit - first.position).min(bytes_max.max(first.bytes));
+        let continues = upper.min(self.end) > self.segment_end(index);
         let file = self.segments[index].file(&self.home)?;
         Ok(Some(Slice {
             file,
@@ -73,6 +76,7 @@ impl<D: Disk> Log<D> {
             bytes,
             base_offset: first.base_offset,
             first_batch_bytes: first.bytes,
+            continues,
         }))
     }
 
