@@ -6,8 +6,9 @@ use common::records::{TOPIC, batch, fetch, fetch_request, produce, produce_reque
 use common::{Client, Server};
 use std::time::{Duration, Instant};
 use types::ErrorCode;
+use wire::delete_topics_request::DeleteTopicState;
 use wire::fetch_request::{FetchPartition, ForgottenTopic};
-use wire::{FetchRequest, FetchResponse};
+use wire::{DeleteTopicsRequest, FetchRequest, FetchResponse};
 
 async fn started() -> (Server, Client) {
     let server = Server::start().await;
@@ -258,6 +259,32 @@ async fn sessions_that_are_unknown_or_out_of_step_are_refused() {
     assert_eq!((ended.error_code, ended.session_id), (0, 0));
     let response = client.call(&nothing_new(id, 2), 11).await;
     assert_eq!(response.error_code, ErrorCode::FetchSessionIdNotFound.code());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_learns_that_its_topic_is_another_one() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let old = client.auto_create(TOPIC).await;
+    let mut by_id = fetch_request(0);
+    (by_id.topics[0].topic, by_id.topics[0].topic_id) = ("".into(), old);
+    let id = client.call(&of_session(by_id.clone(), 0, 0), 13).await.session_id;
+    let deleted = DeleteTopicState { name: Some(TOPIC.into()), ..Default::default() };
+    let delete =
+        DeleteTopicsRequest { topics: vec![deleted], timeout_ms: 5_000, ..Default::default() };
+    assert_eq!(client.call(&delete, 6).await.responses[0].error_code, 0);
+    let code = |response: &FetchResponse<'_>| {
+        ErrorCode::from_wire(response.responses[0].partitions[0].error_code).name()
+    };
+    let gone = client.call(&nothing_new(id, 1), 13).await;
+    assert_eq!(code(&gone), "UNKNOWN_TOPIC_OR_PARTITION");
+    let new = client.auto_create(TOPIC).await;
+    assert_ne!(new, old);
+    let other = client.call(&nothing_new(id, 2), 13).await;
+    assert_eq!(code(&other), "INCONSISTENT_TOPIC_ID");
+    let full = client.call(&of_session(by_id, 0, -1), 13).await;
+    assert_eq!(code(&full), "UNKNOWN_TOPIC_ID", "without a session there is no name");
     server.stop().await;
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Followed {
     pub log_start: Offset,
     /// Found once and kept over the requests of a session; dropped when it is deleted.
     pub partition: Option<Arc<Partition>>,
+    /// The topic's name when it was found.
+    pub found_as: Option<Arc<str>>,
     /// Whether the latest answer had records of it.
     pub was_read: bool,
     told: Told,
@@ -47,6 +49,7 @@ impl Followed {
             last_fetched_epoch: LeaderEpoch(request.last_fetched_epoch),
             log_start: Offset(request.log_start_offset),
             partition: None,
+            found_as: None,
             was_read: false,
             told: NOTHING_TOLD,
         }
@@ -71,7 +74,8 @@ impl Followed {
 
     /// Takes over what a request says anew; what the client was told stays.
     pub(super) fn update(&mut self, request: Self) {
-        *self = Self { partition: self.partition.take(), told: self.told, ..request };
+        let (partition, found_as) = (self.partition.take(), self.found_as.take());
+        *self = Self { partition, found_as, told: self.told, ..request };
     }
 
     /// Notes what an answer tells; whether that differs from what was told before.

@@ -260,14 +260,24 @@ fn find(
     {
         return Ok(Arc::clone(partition));
     }
-    let (topic, code) = match want.by_id {
-        true => (partitions.with_id(followed.topic_id), ErrorCode::UnknownTopicId),
-        false => (partitions.named(&followed.topic), ErrorCode::UnknownTopicOrPartition),
+    let topic = match want.by_id {
+        true => partitions.with_id(followed.topic_id).ok_or_else(|| lost(partitions, followed))?,
+        false => partitions.named(&followed.topic).ok_or(ErrorCode::UnknownTopicOrPartition)?,
     };
-    let topic = topic.ok_or(code)?;
     let found = topic.partition(followed.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    followed.found_as = Some(Arc::clone(&topic.facts.name));
     followed.partition = Some(Arc::clone(found));
     Ok(Arc::clone(found))
+}
+
+/// What became of a topic whose id is not known, or not any more: within a session its name is
+/// remembered, and may have another id since (rule 52).
+fn lost(partitions: &Partitions, followed: &Followed) -> ErrorCode {
+    match &followed.found_as {
+        None => ErrorCode::UnknownTopicId,
+        Some(name) if partitions.named(name).is_some() => ErrorCode::InconsistentTopicId,
+        Some(_) => ErrorCode::UnknownTopicOrPartition,
+    }
 }
 
 /// Whether this replica serves the reader, and in which term. First of all, both must mean the same
