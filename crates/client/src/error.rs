@@ -128,6 +128,8 @@ impl Error {
                     | ErrorCode::NotController
                     | ErrorCode::OffsetNotAvailable
                     | ErrorCode::FetchSessionTopicIdError
+                    // who waits for followers in vain may lead no longer, and not know it
+                    | ErrorCode::RequestTimedOut
             ),
             Self::Connect { .. } | Self::Disconnected { .. } | Self::Timeout { .. } => true,
             _ => false,

@@ -89,12 +89,12 @@ impl Admin {
             port: endpoint.port,
         });
         let request = AddRaftVoterRequest {
+            cluster_id: None,
             timeout_ms: self.timeout_ms(),
             voter_id: id,
             voter_directory_id: directory,
             listeners: listeners.collect(),
             ack_when_committed: true,
-            ..Default::default()
         };
         let answer = self.call(&request).await?;
         let response: AddRaftVoterResponse<'_> = answer.decode()?;
@@ -104,9 +104,9 @@ impl Admin {
     /// Takes a controller out of the voters.
     pub async fn remove_voter(&self, id: i32, directory: DirectoryId) -> Result<()> {
         let request = RemoveRaftVoterRequest {
+            cluster_id: None,
             voter_id: id,
             voter_directory_id: directory,
-            ..Default::default()
         };
         let answer = self.call(&request).await?;
         let response: RemoveRaftVoterResponse<'_> = answer.decode()?;

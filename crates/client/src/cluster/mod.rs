@@ -25,6 +25,11 @@ use crate::{Error, Result};
 /// Any version that both sides speak.
 pub(crate) const ANY_VERSION: i16 = i16::MAX;
 
+/// So many open connections are choice enough of whom to ask.
+const OPEN_ENOUGH: usize = 3;
+/// Another broker is tried for so long before one is asked that was asked before.
+const ELSEWHERE_MAX: Duration = Duration::from_millis(200);
+
 /// Which topics the metadata is to hold.
 enum Wanted {
     These(BTreeSet<Arc<str>>),
@@ -249,20 +254,22 @@ impl Cluster {
         self.pool.get_open(&address, lane)
     }
 
-    /// A connection to some broker: one that is open, else any known one, else a bootstrap server.
+    /// A connection to some broker, each time another if it can be: one that is open, else any known
+    /// one, else a bootstrap server.
     pub(crate) async fn any_connection(&self) -> Result<Arc<Connection>> {
-        let metadata = self.metadata();
-        let mut known: Vec<_> = metadata.nodes.values().map(Node::address).collect();
-        let open = known.iter().find_map(|address| self.pool.get_open(address, Lane::Control));
-        if let Some(open) = open {
-            return Ok(open);
+        let known = rotated(self.metadata().nodes.values().map(Node::address));
+        let mut open = known.iter().filter_map(|at| self.pool.get_open(at, Lane::Control));
+        let Some(chosen) = open.next() else {
+            let servers = rotated(self.config.bootstrap_servers.iter().cloned());
+            return self.pool.get_any(&[known, servers].concat()).await;
+        };
+        let is_choice_enough = 1 + open.count() >= OPEN_ENOUGH.min(known.len());
+        let Some(other) = known.first().filter(|_| !is_choice_enough) else { return Ok(chosen) };
+        // a broker that is cut off from its controller answers, but has no news
+        match tokio::time::timeout(ELSEWHERE_MAX, self.pool.get(other, Lane::Control)).await {
+            Ok(Ok(other)) => Ok(other),
+            Ok(Err(_)) | Err(_) => Ok(chosen),
         }
-        if !known.is_empty() {
-            let start = Random::new().below(known.len());
-            known.rotate_left(start);
-        }
-        known.extend(self.config.bootstrap_servers.iter().cloned());
-        self.pool.get_any(&known).await
     }
 
     /// Sends to some broker and waits for the answer, in a version of at most `cap`.
@@ -296,6 +303,16 @@ impl Cluster {
         let version = connection.versions().pick::<R>(cap)?;
         connection.call(request, version, self.config.request_timeout).await
     }
+}
+
+/// The same beginning elsewhere.
+fn rotated(addresses: impl Iterator<Item = String>) -> Vec<String> {
+    let mut addresses: Vec<_> = addresses.collect();
+    if !addresses.is_empty() {
+        let start = Random::new().below(addresses.len());
+        addresses.rotate_left(start);
+    }
+    addresses
 }
 
 fn by_name(name: &str) -> MetadataRequestTopic<'_> {
