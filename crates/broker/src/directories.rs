@@ -185,7 +185,7 @@ async fn tell(node: &Node, untold: &[Arc<Partition>]) -> Result<(), ErrorCode> {
     match reply.map(|reply| ErrorCode::from_wire(reply.error_code)) {
         Ok(ErrorCode::None) => Ok(()),
         Ok(code) => Err(code),
-        Err(_) => Err(ErrorCode::NotController),
+        Err(unavailable) => Err(unavailable.code()),
     }
 }
 

@@ -10,12 +10,15 @@
 mod line;
 mod link;
 mod presence;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use line::Line;
 pub(crate) use link::{Link, Versions};
 pub(crate) use presence::{Presence, presence};
 
 use line::Call;
+use link::Frame;
 use std::fmt;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -43,8 +46,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub versions: Encoded,
-    /// Without its length.
-    frame: Vec<u8>,
+    frame: Frame,
 }
 
 /// The versions in which a request was written.

@@ -27,14 +27,14 @@ impl ProducerIds {
         if let Some(id) = block.next() {
             return Ok(ProducerId(id));
         }
-        let epoch = controller.broker_epoch().ok_or(Unavailable)?;
+        let epoch = controller.broker_epoch().ok_or(Unavailable::NotDone)?;
         let reply =
             controller.submit_aside(AllocateProducerIds { broker: self.node, epoch }).await?;
         if reply.error_code != 0 {
-            return Err(Unavailable);
+            return Err(Unavailable::NotDone);
         }
         let first = reply.producer_id_start;
         *block = first..first + i64::from(reply.producer_id_len);
-        block.next().map(ProducerId).ok_or(Unavailable)
+        block.next().map(ProducerId).ok_or(Unavailable::NotDone)
     }
 }

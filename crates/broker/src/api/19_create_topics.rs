@@ -3,7 +3,6 @@
 use crate::cluster::topic_configs;
 use crate::dispatch::RequestContext;
 use std::borrow::Cow;
-use types::ErrorCode;
 use wire::create_topics_request::CreateTopicsRequest;
 use wire::create_topics_response::{
     CreatableTopicConfigs, CreatableTopicResult, CreateTopicsResponse,
@@ -18,13 +17,16 @@ pub(crate) async fn answer(
     let request = request.into_owned();
     let wanted: Vec<_> = request.topics.clone();
     let command = metadata::decide::CreateTopics(request);
-    let Ok(mut response) = context.node.controller.submit(command).await else {
-        let topics = wanted.into_iter().map(|topic| CreatableTopicResult {
-            name: topic.name,
-            error_code: ErrorCode::NotController.code(),
-            ..Default::default()
-        });
-        return CreateTopicsResponse { topics: topics.collect(), ..Default::default() };
+    let mut response = match context.node.controller.submit(command).await {
+        Ok(response) => response,
+        Err(unavailable) => {
+            let topics = wanted.into_iter().map(|topic| CreatableTopicResult {
+                name: topic.name,
+                error_code: unavailable.code().code(),
+                ..Default::default()
+            });
+            return CreateTopicsResponse { topics: topics.collect(), ..Default::default() };
+        }
     };
     if context.version >= FIRST_VERSION_WITH_CONFIGS {
         for result in response.topics.iter_mut().filter(|result| result.error_code == 0) {

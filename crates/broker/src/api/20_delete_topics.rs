@@ -25,7 +25,7 @@ pub(crate) async fn answer(
     let command = metadata::decide::DeleteTopics(request.clone());
     match context.node.controller.submit(command).await {
         Ok(response) => response,
-        Err(_) => refused(&request, ErrorCode::NotController),
+        Err(unavailable) => refused(&request, unavailable.code()),
     }
 }
 

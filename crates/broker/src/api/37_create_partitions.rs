@@ -14,14 +14,13 @@ pub(crate) async fn answer(
     let command = metadata::decide::CreatePartitions(request);
     match context.node.controller.submit(command).await {
         Ok(response) => response,
-        Err(_) => CreatePartitionsResponse {
-            results: names.into_iter().map(unwritten).collect(),
+        Err(unavailable) => CreatePartitionsResponse {
+            results: names.into_iter().map(|name| unwritten(name, unavailable.code())).collect(),
             ..Default::default()
         },
     }
 }
 
-fn unwritten(name: wire::Str<'static>) -> CreatePartitionsTopicResult<'static> {
-    let error_code = ErrorCode::NotController.code();
-    CreatePartitionsTopicResult { name, error_code, error_message: None }
+fn unwritten(name: wire::Str<'static>, code: ErrorCode) -> CreatePartitionsTopicResult<'static> {
+    CreatePartitionsTopicResult { name, error_code: code.code(), error_message: None }
 }

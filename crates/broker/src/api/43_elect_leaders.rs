@@ -1,7 +1,6 @@
 //! ElectLeaders: preferred and unclean elections.
 
 use crate::dispatch::RequestContext;
-use types::ErrorCode;
 use wire::elect_leaders_request::ElectLeadersRequest;
 use wire::elect_leaders_response::ElectLeadersResponse;
 
@@ -12,9 +11,8 @@ pub(crate) async fn answer(
     let command = metadata::decide::ElectLeaders(request.into_owned());
     match context.node.controller.submit(command).await {
         Ok(response) => response,
-        Err(_) => ElectLeadersResponse {
-            error_code: ErrorCode::NotController.code(),
-            ..Default::default()
-        },
+        Err(unavailable) => {
+            ElectLeadersResponse { error_code: unavailable.code().code(), ..Default::default() }
+        }
     }
 }

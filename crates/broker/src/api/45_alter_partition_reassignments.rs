@@ -1,7 +1,6 @@
 //! AlterPartitionReassignments: replicas move to other brokers, or stay after all.
 
 use crate::dispatch::RequestContext;
-use types::ErrorCode;
 use wire::alter_partition_reassignments_request::AlterPartitionReassignmentsRequest;
 use wire::alter_partition_reassignments_response::AlterPartitionReassignmentsResponse;
 
@@ -12,8 +11,8 @@ pub(crate) async fn answer(
     let command = metadata::decide::AlterPartitionReassignments(request.into_owned());
     match context.node.controller.submit(command).await {
         Ok(response) => response,
-        Err(_) => AlterPartitionReassignmentsResponse {
-            error_code: ErrorCode::NotController.code(),
+        Err(unavailable) => AlterPartitionReassignmentsResponse {
+            error_code: unavailable.code().code(),
             ..Default::default()
         },
     }

@@ -1,7 +1,6 @@
 //! ListPartitionReassignments: which replicas are on their way to other brokers.
 
 use crate::dispatch::RequestContext;
-use types::ErrorCode;
 use wire::list_partition_reassignments_request::ListPartitionReassignmentsRequest;
 use wire::list_partition_reassignments_response::ListPartitionReassignmentsResponse;
 
@@ -12,8 +11,8 @@ pub(crate) async fn answer(
     let command = metadata::decide::ListPartitionReassignments(request.into_owned());
     match context.node.controller.submit(command).await {
         Ok(response) => response,
-        Err(_) => ListPartitionReassignmentsResponse {
-            error_code: ErrorCode::NotController.code(),
+        Err(unavailable) => ListPartitionReassignmentsResponse {
+            error_code: unavailable.code().code(),
             ..Default::default()
         },
     }

@@ -2,6 +2,7 @@
 
 use super::fetch_metadata_log::METADATA_TOPIC;
 use super::quorum::{is_served_here, leader_id, serve};
+use crate::controller::Unavailable;
 use crate::dispatch::RequestContext;
 use raft::message::DescribeQuorumAnswer;
 use raft::{Answer, Endpoint, Request, Voter, message};
@@ -26,16 +27,17 @@ pub(crate) async fn answer(
     }
     let answered = if is_served_here(context) {
         match serve(context, Request::DescribeQuorum).await.map(|served| served.answer) {
-            Ok(Answer::DescribeQuorum(answer)) => Some(response(&answer)),
-            Ok(_) | Err(_) => None,
+            Ok(Answer::DescribeQuorum(answer)) => Ok(response(&answer)),
+            Ok(_) | Err(_) => Err(ErrorCode::NotController),
         }
     } else {
         let controller = &context.node.controller;
         let request = request.into_owned();
-        controller.pass_on(request, |response| response.into_owned()).await.ok()
+        let passed_on = controller.pass_on(request, |response| response.into_owned()).await;
+        passed_on.map_err(Unavailable::code)
     };
-    let mut response = answered.unwrap_or_else(|| DescribeQuorumResponse {
-        error_code: ErrorCode::NotController.code(),
+    let mut response = answered.unwrap_or_else(|code| DescribeQuorumResponse {
+        error_code: code.code(),
         ..DescribeQuorumResponse::default()
     });
     if context.version < FIRST_VERSION_WITH_DIRECTORIES {

@@ -21,14 +21,14 @@ pub(crate) async fn answer(
     let controller = context.node.controller.active();
     let response = match context.node.controller.submit(command).await {
         Ok(response) => response,
-        Err(_) => return refused(ErrorCode::NotController, None),
+        Err(unavailable) => return refused(unavailable.code(), None),
     };
     match (controller, wanted) {
         (Some(controller), Some(version)) if response.error_code == ErrorCode::None.code() => {
             match controller.upgrade_kraft(version).await {
                 Ok(Ok(())) => response,
                 Ok(Err(why)) => refused(ErrorCode::InvalidUpdateVersion, Some(why)),
-                Err(_) => refused(ErrorCode::NotController, None),
+                Err(unavailable) => refused(unavailable.code(), None),
             }
         }
         _ => response,

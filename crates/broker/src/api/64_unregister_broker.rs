@@ -2,7 +2,7 @@
 
 use crate::dispatch::RequestContext;
 use metadata::decide::{Refusal, UnregisterBroker};
-use types::{ErrorCode, NodeId};
+use types::NodeId;
 use wire::unregister_broker_request::UnregisterBrokerRequest;
 use wire::unregister_broker_response::UnregisterBrokerResponse;
 
@@ -14,7 +14,7 @@ pub(crate) async fn answer(
     let refusal = match context.node.controller.submit(command).await {
         Ok(Ok(())) => return UnregisterBrokerResponse::default(),
         Ok(Err(refusal)) => refusal,
-        Err(unavailable) => Refusal::new(ErrorCode::NotController, unavailable.to_string()),
+        Err(unavailable) => Refusal::new(unavailable.code(), unavailable.to_string()),
     };
     UnregisterBrokerResponse {
         error_code: refusal.code.code(),

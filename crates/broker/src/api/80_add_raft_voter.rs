@@ -18,7 +18,7 @@ pub(crate) async fn answer(
     if !is_served_here(context) {
         let (controller, request) = (&context.node.controller, request.into_owned());
         let passed_on = controller.pass_on(request, |response| response.into_owned()).await;
-        return passed_on.unwrap_or_else(|_| refused(ErrorCode::NotController, None));
+        return passed_on.unwrap_or_else(|unavailable| refused(unavailable.code(), None));
     }
     let add = match read(context, &request) {
         Ok(add) => add,

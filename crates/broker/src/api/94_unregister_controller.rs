@@ -2,7 +2,7 @@
 
 use crate::dispatch::RequestContext;
 use metadata::decide::{Refusal, UnregisterController};
-use types::{ErrorCode, NodeId};
+use types::NodeId;
 use wire::unregister_controller_request::UnregisterControllerRequest;
 use wire::unregister_controller_response::UnregisterControllerResponse;
 
@@ -14,7 +14,7 @@ pub(crate) async fn answer(
     let refusal = match context.node.controller.submit(command).await {
         Ok(Ok(())) => return UnregisterControllerResponse::default(),
         Ok(Err(refusal)) => refusal,
-        Err(unavailable) => Refusal::new(ErrorCode::NotController, unavailable.to_string()),
+        Err(unavailable) => Refusal::new(unavailable.code(), unavailable.to_string()),
     };
     UnregisterControllerResponse {
         error_code: refusal.code.code(),

@@ -1,6 +1,7 @@
 //! A request for changes, resource by resource: some answers are this broker's own, the others the
 //! controller's, and all come in the request's order.
 
+use crate::controller::Unavailable;
 use metadata::decide::{Refusal, outcome};
 use std::collections::BTreeMap;
 use types::ErrorCode;
@@ -56,20 +57,20 @@ impl<R> Divided<R> {
     }
 
     /// Every answer; `controller` has those to what was forwarded, or why there are none.
-    pub(crate) fn answers(
-        self,
-        controller: Result<Vec<Answer>, impl std::fmt::Display>,
-    ) -> Vec<Answer> {
+    pub(crate) fn answers(self, controller: Result<Vec<Answer>, Unavailable>) -> Vec<Answer> {
         let (mut replies, unavailable) = match controller {
             Ok(replies) => (replies.into_iter(), None),
-            Err(error) => (Vec::new().into_iter(), Some(error.to_string())),
+            Err(unavailable) => (Vec::new().into_iter(), Some(unavailable)),
         };
         let answered = self.answers.into_iter().map(|(kind, name, own)| {
             let (code, message) = match own {
                 Some(own) => outcome(&own),
                 None => match replies.next() {
                     Some(reply) => return reply,
-                    None => (ErrorCode::NotController.code(), unavailable.clone().map(Str::from)),
+                    None => (
+                        unavailable.map_or(ErrorCode::UnknownServerError, Unavailable::code).code(),
+                        unavailable.map(|unavailable| unavailable.to_string().into()),
+                    ),
                 },
             };
             Answer { code, message, kind, name }

@@ -8,7 +8,7 @@ use log::{LogDir, WatchedDisk};
 use metadata::BrokerRun;
 use metadata::config::ServerConfig;
 use metadata::image::Image;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use types::{BrokerEpoch, ErrorCode, NodeId};
 
 use super::registrar::Registrar;
@@ -27,6 +27,9 @@ const HAND_OVER_MAX: Duration = Duration::from_secs(2);
 
 /// Between attempts to have a command carried out, while the quorum elects.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// A command has that time at least, whatever it says: an election may be in its way.
+const ELECTION_MAX: Duration = Duration::from_secs(1);
 
 /// The seam between handlers and the metadata: where it is decided is not their concern.
 #[derive(Debug)]
@@ -109,22 +112,28 @@ impl Authority {
         &self.controller
     }
 
-    /// Has a command carried out by whichever node decides, and asks again where that moves. Of a
-    /// controller in this process the image shows it when this returns; of another's, soon after.
+    /// Has a command carried out by whichever node decides, and asks again where that moves, for as
+    /// long as the command says. Of a controller in this process the image shows it when this
+    /// returns; of another's, soon after.
     ///
     /// # Errors
     /// Where there is no answer; the command may have been carried out all the same.
     pub(crate) async fn submit<C: Forwarded>(&self, command: C) -> Result<C::Reply, Unavailable> {
-        let until = Instant::now() + self.patience;
+        let until = self.until(command.timeout_ms());
         loop {
-            if let Ok(reply) = self.attempt(command.clone()).await? {
+            let attempt = timeout_at(until, self.attempt(command.clone())).await;
+            if let Ok(reply) = attempt.unwrap_or(Err(Unavailable::TooLate))? {
                 return Ok(reply);
             }
-            if Instant::now() + RETRY_PAUSE >= until {
-                return Err(Unavailable);
-            }
-            tokio::time::sleep(RETRY_PAUSE).await;
+            pause(until).await?;
         }
+    }
+
+    /// When a client is told that it took too long.
+    fn until(&self, timeout_ms: Option<i32>) -> Instant {
+        let asked = timeout_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+        let patience = asked.map_or(self.patience, |asked| asked.min(self.patience));
+        Instant::now() + patience.max(ELECTION_MAX)
     }
 
     /// One attempt; the outer error is final.
@@ -137,18 +146,10 @@ impl Authority {
             let is_only_one = self.remote.is_none() || *self.controller.shared.alone.borrow();
             return if is_only_one { reply.map(Ok) } else { Ok(reply) };
         }
-        let remote = self.remote.as_ref().ok_or(Unavailable)?;
+        let remote = self.remote.as_ref().ok_or(Unavailable::NotDone)?;
         match remote.submit(command).await {
             Ok(reply) => Ok(Ok(reply)),
-            Err(error) => {
-                tracing::warn!(%error, "the controller does not answer");
-                match error {
-                    PeerError::Broken | PeerError::Refused(ErrorCode::NotController) => {
-                        Ok(Err(Unavailable))
-                    }
-                    _ => Err(Unavailable),
-                }
-            }
+            Err(error) => Ok(Err(worth_another(&error)?)),
         }
     }
 
@@ -162,24 +163,32 @@ impl Authority {
         command: C,
     ) -> Result<C::Reply, Unavailable> {
         let reply = tokio::time::timeout(ASIDE_MAX, self.submit(command)).await;
-        reply.unwrap_or(Err(Unavailable))
+        reply.unwrap_or(Err(Unavailable::TooLate))
     }
 
     /// Passes a request on to the active controller, where that is another node; `read` takes from
     /// the response what is wanted.
     ///
     /// # Errors
-    /// Where it does not answer.
+    /// Where it does not answer in time.
     pub(crate) async fn pass_on<Q, R>(
         &self,
         request: Q,
-        read: impl FnOnce(ResponseOf<'_, Q>) -> R,
+        read: impl Fn(ResponseOf<'_, Q>) -> R,
     ) -> Result<R, Unavailable>
     where
-        Q: wire::Request<'static> + Send + 'static,
+        Q: wire::Request<'static> + Clone + Send + 'static,
     {
-        let remote = self.remote.as_ref().ok_or(Unavailable)?;
-        remote.pass_on(request, read).await.map_err(|_| Unavailable)
+        let remote = self.remote.as_ref().ok_or(Unavailable::NotDone)?;
+        let until = self.until(None);
+        loop {
+            let attempt = timeout_at(until, remote.pass_on(request.clone(), &read)).await;
+            match attempt.unwrap_or(Err(PeerError::Timeout)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => _ = worth_another(&error)?,
+            }
+            pause(until).await?;
+        }
     }
 
     /// The connection on which a broker beats has closed.
@@ -240,6 +249,34 @@ impl Authority {
     pub(crate) fn stop(&self) {
         self.controller.stop();
     }
+}
+
+/// Why an attempt failed that may be made again.
+///
+/// # Errors
+/// Where the next would fail too.
+fn worth_another(error: &PeerError) -> Result<Unavailable, Unavailable> {
+    tracing::warn!(%error, "the controller does not answer");
+    match error {
+        PeerError::Broken | PeerError::Refused(ErrorCode::NotController) => {
+            Ok(Unavailable::NotDone)
+        }
+        PeerError::Timeout => Err(Unavailable::TooLate),
+        PeerError::Unsupported(_)
+        | PeerError::Malformed(_)
+        | PeerError::Refused(_)
+        | PeerError::Stopped => Err(Unavailable::NotDone),
+    }
+}
+
+/// # Errors
+/// Where there is no time left for another attempt.
+async fn pause(until: Instant) -> Result<(), Unavailable> {
+    if Instant::now() + RETRY_PAUSE >= until {
+        return Err(Unavailable::TooLate);
+    }
+    tokio::time::sleep(RETRY_PAUSE).await;
+    Ok(())
 }
 
 /// Runs up to two tasks for as long as the node runs.

@@ -40,7 +40,7 @@ use log::{Disk, RealDisk, WatchedDisk};
 use metadata::decide::Command;
 use metadata::image::Image;
 use tokio::sync::{mpsc, oneshot};
-use types::{BrokerEpoch, TimestampMs};
+use types::{BrokerEpoch, ErrorCode, TimestampMs};
 
 pub(crate) use authority::Authority;
 pub use bootstrap::write_bootstrap;
@@ -81,10 +81,24 @@ pub struct Controller<D: Disk = WatchedDisk> {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The command may or may not have been carried out: the controller stopped, lost its lead or could
-/// not write.
+/// Why there is no answer to a command, which may have been carried out all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
+pub enum Unavailable {
+    /// The controller stopped, lost its lead or could not write; or there is no way to it.
+    NotDone,
+    /// No controller that a majority follows answered in time.
+    TooLate,
+}
+
+impl Unavailable {
+    /// What a client is told.
+    pub(crate) fn code(self) -> ErrorCode {
+        match self {
+            Self::NotDone => ErrorCode::NotController,
+            Self::TooLate => ErrorCode::RequestTimedOut,
+        }
+    }
+}
 
 /// Why a command was not carried out, or is not known to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +238,7 @@ impl<D: Disk> Controller<D> {
     {
         let (sender, answer) = oneshot::channel();
         self.order(Order::Decide(Box::new(Asked::new(question, moment, sender)))).await?;
-        answer.await.ok().and_then(Result::ok).ok_or(Unavailable)
+        answer.await.ok().and_then(Result::ok).ok_or(Unavailable::NotDone)
     }
 
     /// Has the quorum answer another node's request.
@@ -234,7 +248,7 @@ impl<D: Disk> Controller<D> {
     pub(crate) async fn serve(&self, request: raft::Request) -> Result<Served, Unavailable> {
         let (answer, served) = oneshot::channel();
         self.order(Order::Quorum { request, answer }).await?;
-        served.await.map_err(|_| Unavailable)
+        served.await.map_err(|_| Unavailable::NotDone)
     }
 
     /// Moves `kraft.version`; why not, in words, where that cannot be.
@@ -247,7 +261,7 @@ impl<D: Disk> Controller<D> {
     ) -> Result<Result<(), String>, Unavailable> {
         let (answer, upgraded) = oneshot::channel();
         self.order(Order::Upgrade { version, answer }).await?;
-        upgraded.await.map_err(|_| Unavailable)
+        upgraded.await.map_err(|_| Unavailable::NotDone)
     }
 
     /// Lets another node lead, before this one stops; waits for that no longer than `patience`.
@@ -262,7 +276,8 @@ impl<D: Disk> Controller<D> {
 
     async fn order(&self, order: Order<D>) -> Result<(), Unavailable> {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        orders.ok_or(Unavailable)?.send(order).await.map_err(|_| Unavailable)
+        let orders = orders.ok_or(Unavailable::NotDone)?;
+        orders.send(order).await.map_err(|_| Unavailable::NotDone)
     }
 
     /// Takes no more commands, finishes those that wait, takes leave of the cluster and closes the
@@ -342,7 +357,10 @@ impl<D: Disk> fmt::Debug for Controller<D> {
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the controller stops or cannot write; the command may be tried again")
+        f.write_str(match self {
+            Self::NotDone => "the controller stops or cannot write; the command may be tried again",
+            Self::TooLate => "no controller answers in time; the command may be tried again",
+        })
     }
 }
 

@@ -151,7 +151,7 @@ async fn a_clean_stop_hands_over_and_the_next_start_leads_again() {
                 epoch: controller.broker_epoch().unwrap(),
             })
             .await,
-        Err(Unavailable)
+        Err(Unavailable::NotDone)
     );
     let again = start(&disk);
     assert_eq!(leader(&again.image(), "t"), (1, 2));

@@ -1,6 +1,6 @@
 //! Keeps one connection to wherever the node is, and what is in flight on it.
 
-use super::link::Link;
+use super::link::{Frame, Link};
 use super::{Address, Answered, Encode, Encoded, PeerError};
 use std::collections::VecDeque;
 use std::io;
@@ -8,9 +8,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-/// Between attempts to connect: doubled each time, up to the longest.
+/// Between connections that ended badly: doubled each time, up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_millis(200);
+
+/// A node that can be reached accepts a connection and shakes hands in that time.
+const OPENING_MAX: Duration = Duration::from_secs(3);
 
 /// Requests on their way at a time.
 const IN_FLIGHT_MAX: usize = 64;
@@ -73,14 +76,12 @@ impl Line {
         let mut pause = PAUSE_MIN;
         while self.is_wanted().await {
             let Some(address) = self.known_address().await else { return };
-            let opening = Link::open(&address, self.client_id);
-            let opened = tokio::time::timeout(self.patience, opening).await;
-            let end = match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            let end = match self.open(&address).await {
                 Ok(link) => {
                     pause = PAUSE_MIN;
                     self.serve(link).await
                 }
-                Err(error) => End::Broken(error),
+                Err(end) => end,
             };
             for lost in self.in_flight.drain(..) {
                 // whoever asked may be gone
@@ -96,6 +97,19 @@ impl Line {
                     pause = PAUSE_MAX.min(pause * 2);
                 }
             }
+        }
+    }
+
+    /// A connection, unless the node turns out to be reached elsewhere.
+    async fn open(&mut self, address: &Address) -> Result<Link, End> {
+        let opening = Link::open(address, self.client_id);
+        let patience = self.patience.min(OPENING_MAX);
+        tokio::select! {
+            opened = tokio::time::timeout(patience, opening) => {
+                let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                opened.map_err(End::Broken)
+            }
+            changed = self.address.changed() => Err(moved(changed)),
         }
     }
 
@@ -136,10 +150,7 @@ impl Line {
                     },
                     Err(error) => return End::Broken(error),
                 },
-                changed = self.address.changed() => match changed {
-                    Ok(()) => return End::Moved,
-                    Err(_) => return End::Unused,
-                },
+                changed = self.address.changed() => return moved(changed),
                 () = tokio::time::sleep_until(slow), if deadline.is_some() => return End::TooSlow,
             }
         }
@@ -157,7 +168,9 @@ impl Line {
             Ok(encoded) => {
                 let deadline = Instant::now() + self.patience;
                 self.in_flight.push_back(InFlight { correlation_id, encoded, answer, deadline });
-                link.send(&frame).await
+                // a node that takes nothing in answers nothing either
+                let sent = tokio::time::timeout(self.patience, link.send(&frame)).await;
+                sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             }
             Err(error) => {
                 let _ = answer.send(Err(error));
@@ -167,7 +180,7 @@ impl Line {
     }
 
     /// Hands a frame to whoever asked first: answers come in the order of the requests.
-    fn complete(&mut self, frame: Vec<u8>) -> io::Result<()> {
+    fn complete(&mut self, frame: Frame) -> io::Result<()> {
         let invalid = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
         let first = self.in_flight.pop_front().ok_or_else(|| invalid("nobody asked"))?;
         let id = frame.first_chunk().map(|id| i32::from_be_bytes(*id));
@@ -177,5 +190,12 @@ impl Line {
         }
         let _ = first.answer.send(Ok(Answered { versions: first.encoded, frame }));
         Ok(())
+    }
+}
+
+fn moved(changed: Result<(), watch::error::RecvError>) -> End {
+    match changed {
+        Ok(()) => End::Moved,
+        Err(_) => End::Unused,
     }
 }

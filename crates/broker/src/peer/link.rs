@@ -1,10 +1,19 @@
 //! One open connection to another node: frames out, frames in, and which versions it speaks.
+//!
+//! A network that was cut and is whole again does not show that to connections: what is unanswered is
+//! sent again after pauses that double, so that half a minute may pass before anything comes through.
+//! Hence a connection whose other end is silent for two seconds is given up, and while a new one is
+//! opened, attempts follow one another without waiting for the former's end.
 
 use super::{Address, PeerError};
+use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Deref;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use types::ErrorCode;
 use wire::{ApiKey, ApiVersionsRequest, VersionRange};
 
@@ -12,6 +21,19 @@ const LENGTH_BYTES: usize = 4;
 
 /// No node answers with more, whatever was asked.
 const FRAME_BYTES_MAX: usize = 100 * 1024 * 1024;
+
+/// What is read at once as long as the length is not known: most answers whole.
+const FIRST_READ_BYTES: usize = 16 * 1024;
+
+/// Between attempts to connect, of which the first that ends decides.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
+/// Attempts under way at a time: who still has no answer then is as far as an attempt can come.
+const ATTEMPTS_MAX: usize = 6;
+
+/// A host that is reached confirms what it receives, whatever its processes do, after a round trip.
+const UNCONFIRMED_MS_MAX: u32 = 1_500;
+/// A connection on which nothing came for so long is asked whether it is whole, and so often.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// The version of ApiVersions that every node since 2.4 answers.
 const HANDSHAKE_VERSION: i16 = 3;
@@ -45,11 +67,39 @@ pub(crate) struct Link {
     pub versions: Versions,
 }
 
+/// What the other node sent, as it was received: its length stands in front.
+#[derive(Debug)]
+pub(crate) struct Frame(Vec<u8>);
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.get(LENGTH_BYTES..).unwrap_or_default()
+    }
+}
+
 impl Link {
-    /// Connects and asks which versions the node speaks.
+    /// Connects and asks which versions the node speaks, again and again until one attempt ends;
+    /// callers say for how long.
     pub async fn open(address: &Address, client_id: &'static str) -> io::Result<Self> {
+        let mut attempts = JoinSet::new();
+        loop {
+            if attempts.len() < ATTEMPTS_MAX {
+                let address = address.clone();
+                attempts.spawn(async move { Self::attempt(&address, client_id).await });
+            }
+            tokio::select! {
+                Some(ended) = attempts.join_next() => return ended.map_err(io::Error::other)?,
+                () = tokio::time::sleep(ATTEMPT_PAUSE) => {}
+            }
+        }
+    }
+
+    async fn attempt(address: &Address, client_id: &'static str) -> io::Result<Self> {
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
         stream.set_nodelay(true)?;
+        notice_silence(&stream)?;
         let versions = Versions { client_id, ranges: BTreeMap::new() };
         let mut link = Self { stream, received: Vec::new(), versions };
         link.shake_hands().await?;
@@ -85,32 +135,39 @@ impl Link {
         self.stream.write_all(frame).await
     }
 
-    /// The next frame without its length. Nothing is lost where this is given up while it waits.
-    pub async fn receive(&mut self) -> io::Result<Vec<u8>> {
+    /// The next frame. Nothing is lost where this is given up while it waits.
+    pub async fn receive(&mut self) -> io::Result<Frame> {
         loop {
-            if let Some(frame) = self.take_frame()? {
-                return Ok(frame);
+            let whole = self.frame_bytes()?;
+            if let Some(bytes) = whole.filter(|bytes| *bytes <= self.received.len()) {
+                let behind = self.received.split_off(bytes);
+                return Ok(Frame(std::mem::replace(&mut self.received, behind)));
             }
+            // room for all of it, so that nothing is moved while it grows
+            let wanted = whole.unwrap_or(FIRST_READ_BYTES);
+            self.received.reserve_exact(wanted.saturating_sub(self.received.len()));
             if self.stream.read_buf(&mut self.received).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
 
-    fn take_frame(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let Some((length, rest)) = self.received.split_first_chunk::<LENGTH_BYTES>() else {
-            return Ok(None);
-        };
+    /// How much the next frame has with its length, where that is known.
+    fn frame_bytes(&self) -> io::Result<Option<usize>> {
+        let Some(length) = self.received.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
         let length = usize::try_from(i32::from_be_bytes(*length))
             .ok()
             .filter(|length| *length <= FRAME_BYTES_MAX)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a frame"))?;
-        if rest.len() < length {
-            return Ok(None);
-        }
-        let behind = self.received.split_off(LENGTH_BYTES + length);
-        let mut frame = std::mem::replace(&mut self.received, behind);
-        frame.drain(..LENGTH_BYTES);
-        Ok(Some(frame))
+        Ok(Some(LENGTH_BYTES + length))
     }
+}
+
+/// Has the system end the connection when the other host is silent.
+fn notice_silence(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_tcp_user_timeout(stream, UNCONFIRMED_MS_MAX)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, SILENCE_MAX)?;
+    sockopt::set_tcp_keepintvl(stream, SILENCE_MAX)?;
+    Ok(())
 }

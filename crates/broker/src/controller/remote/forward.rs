@@ -54,6 +54,11 @@ pub(crate) trait Forwarded: Command<Reply: Send> + Clone + Send + 'static {
         None
     }
 
+    /// So long whoever asked wants to wait, where the request says it.
+    fn timeout_ms(&self) -> Option<i32> {
+        None
+    }
+
     fn request(self) -> Self::Request;
 
     fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply;
@@ -69,7 +74,7 @@ impl RemoteController {
         // one type for all commands keeps the tasks of connections small
         Box::pin(async move {
             if OWN.contains(&<C::Request as Request<'static>>::KEY) {
-                let answered = self.controller.call(request).await;
+                let answered = self.own.call(request).await;
                 answered.and_then(|answered| Ok(C::reply(answered.read::<C::Request>()?)))
             } else {
                 let forwarded = self.forward(enveloped(request, version)).await;
@@ -96,7 +101,7 @@ impl RemoteController {
 
     /// Sends an envelope, and takes out the answer that came in one.
     async fn forward(&self, envelope: Encode) -> Result<Inner, PeerError> {
-        let answered = self.controller.call_with(envelope).await?;
+        let answered = self.forwarding.call_with(envelope).await?;
         let envelope = answered.read::<EnvelopeRequest<'static>>()?;
         match ErrorCode::from_wire(envelope.error_code) {
             ErrorCode::None => {}
@@ -161,11 +166,15 @@ fn anyone() -> DefaultPrincipalData<'static> {
     }
 }
 
-/// Commands that hold nothing but their request.
+/// Commands that hold nothing but their request, and the field in which that says its time, if any.
 macro_rules! forwarded {
-    ($($command:ident<$lifetime:lifetime> => $request:ident,)*) => {$(
+    ($($command:ident<$lifetime:lifetime> => $request:ident { $($timeout_ms:ident)? },)*) => {$(
         impl Forwarded for $command<'static> {
             type Request = $request<'static>;
+
+            $(fn timeout_ms(&self) -> Option<i32> {
+                Some(self.0.$timeout_ms)
+            })?
 
             fn request(self) -> Self::Request {
                 self.0
@@ -179,13 +188,13 @@ macro_rules! forwarded {
 }
 
 forwarded! {
-    CreateTopics<'static> => CreateTopicsRequest,
-    CreatePartitions<'static> => CreatePartitionsRequest,
-    AlterConfigs<'static> => AlterConfigsRequest,
-    IncrementalAlterConfigs<'static> => IncrementalAlterConfigsRequest,
-    ElectLeaders<'static> => ElectLeadersRequest,
-    AlterPartitionReassignments<'static> => AlterPartitionReassignmentsRequest,
-    ListPartitionReassignments<'static> => ListPartitionReassignmentsRequest,
+    CreateTopics<'static> => CreateTopicsRequest { timeout_ms },
+    CreatePartitions<'static> => CreatePartitionsRequest { timeout_ms },
+    AlterConfigs<'static> => AlterConfigsRequest {},
+    IncrementalAlterConfigs<'static> => IncrementalAlterConfigsRequest {},
+    ElectLeaders<'static> => ElectLeadersRequest { timeout_ms },
+    AlterPartitionReassignments<'static> => AlterPartitionReassignmentsRequest { timeout_ms },
+    ListPartitionReassignments<'static> => ListPartitionReassignmentsRequest { timeout_ms },
 }
 
 impl Forwarded for AssignReplicasToDirs {
@@ -202,6 +211,10 @@ impl Forwarded for AssignReplicasToDirs {
 
 impl Forwarded for DeleteTopics<'static> {
     type Request = DeleteTopicsRequest<'static>;
+
+    fn timeout_ms(&self) -> Option<i32> {
+        Some(self.0.timeout_ms)
+    }
 
     /// Names alone stand in a field that the newest version does not have.
     fn request(self) -> Self::Request {
@@ -222,6 +235,10 @@ impl Forwarded for UpdateFeatures<'static> {
 
     fn version(&self) -> Option<i16> {
         Some(self.version)
+    }
+
+    fn timeout_ms(&self) -> Option<i32> {
+        Some(self.request.timeout_ms)
     }
 
     fn request(self) -> Self::Request {

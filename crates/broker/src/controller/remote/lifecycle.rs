@@ -73,6 +73,11 @@ impl Lifecycle {
                     untold.are_told(failed);
                     self.take(&reply, is_leaving);
                 }
+                Err(PeerError::Refused(ErrorCode::StaleBrokerEpoch))
+                    if self.is_displaced(epoch) =>
+                {
+                    self.shared.fail("another process has registered with this node's id");
+                }
                 Err(error) => tracing::warn!(%error, "a heartbeat is lost"),
             }
             if untold.is_over(failed, Instant::now(), self.patience.directory_failure) {
@@ -181,6 +186,16 @@ impl Lifecycle {
             ErrorCode::None => Ok(response),
             code => Err(PeerError::Refused(code)),
         }
+    }
+
+    /// Whether another process is this broker by now, which the controller lets be where this one
+    /// was silent for a session. What that one leads, this one must not take for its own.
+    fn is_displaced(&self, epoch: BrokerEpoch) -> bool {
+        let image = self.published.image.load();
+        let registered = image.cluster().broker(self.membership.node);
+        registered.is_some_and(|known| {
+            known.epoch > epoch && known.incarnation != self.membership.incarnation
+        })
     }
 
     fn take(&self, reply: &BrokerHeartbeatResponse, is_leaving: bool) {

@@ -4,8 +4,10 @@
 //! ```text
 //!                    ┌ worker     the quorum's log ─▶ ArcSwap<Image>
 //! controller thread ─┼ Lifecycle  BrokerRegistration, BrokerHeartbeat
-//!                    └ Lines      connections of that, and of RemoteController::submit (Envelope)
+//!                    └ Lines      connections of that, and of RemoteController::submit
 //! ```
+//! Answers come in order, so three connections lead there: what a client has to wait for holds up
+//! neither heartbeats nor changes of who is in sync.
 
 mod forward;
 mod lifecycle;
@@ -80,15 +82,17 @@ enum Order {
 /// The way to the active controller, wherever it is, shared by all handlers.
 pub(crate) struct RemoteController {
     shared: Arc<Shared>,
-    controller: Peer,
+    /// What clients ask.
+    forwarding: Peer,
+    /// What this broker asks for itself.
+    own: Peer,
     orders: watch::Sender<Order>,
 }
 
 /// What a broker's life needs done on the controller's thread.
 struct Tasks {
     lifecycle: Lifecycle,
-    forwarding: Line,
-    beating: Line,
+    lines: [Line; 3],
     /// Alone, the broker was registered beside its controller, which knows that it lives.
     alone: watch::Receiver<bool>,
 }
@@ -103,8 +107,9 @@ impl RemoteController {
         shared: &Arc<Shared>,
     ) -> (Self, Beside) {
         let address = || shared.controller.subscribe();
-        let (controller, forwarding) = Peer::new(CLIENT_ID, address(), patience.request);
-        let (beats, beating) = Peer::new(CLIENT_ID, address(), patience.session);
+        let (forwarding, forwarding_line) = Peer::new(CLIENT_ID, address(), patience.request);
+        let (own, own_line) = Peer::new(CLIENT_ID, address(), patience.request);
+        let (beats, beating_line) = Peer::new(CLIENT_ID, address(), patience.session);
         let (orders, ordered) = watch::channel(Order::Serve);
         let lifecycle = Lifecycle {
             membership,
@@ -115,8 +120,9 @@ impl RemoteController {
             orders: ordered,
         };
         let alone = shared.alone.subscribe();
-        let tasks = Tasks { lifecycle, forwarding, beating, alone };
-        let remote = Self { shared: Arc::clone(shared), controller, orders };
+        let lines = [forwarding_line, own_line, beating_line];
+        let tasks = Tasks { lifecycle, lines, alone };
+        let remote = Self { shared: Arc::clone(shared), forwarding, own, orders };
         (remote, Box::pin(tasks.run()))
     }
 
@@ -149,12 +155,12 @@ impl fmt::Debug for RemoteController {
 
 impl Tasks {
     async fn run(self) {
-        let Self { lifecycle, forwarding, beating, mut alone } = self;
+        let Self { lifecycle, lines: [forwarding, own, beating], mut alone } = self;
         let live = async {
             // the channel lasts as long as the controller does
             let _ = alone.wait_for(|alone| !alone).await;
             lifecycle.run().await;
         };
-        tokio::join!(live, forwarding.run(), beating.run());
+        tokio::join!(live, forwarding.run(), own.run(), beating.run());
     }
 }
