@@ -1,5 +1,6 @@
 //! A server process with its folder: started, ended in every way, started again on what it left.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -58,6 +59,7 @@ pub struct Instance {
     data: PathBuf,
     address: SocketAddr,
     space: Option<Space>,
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Instance {
@@ -77,7 +79,8 @@ impl Instance {
         let data = data.map_or_else(|| folder.path().join("data"), Path::to_owned);
         let text = format!("log.dirs={}\n{properties}\n", data.display());
         std::fs::write(folder.path().join("server.properties"), text).expect("write properties");
-        Self { program, server: None, folder, data, address, space: None }
+        let environment = Vec::new();
+        Self { program, server: None, folder, data, address, space: None, environment }
     }
 
     /// The same in a network namespace.
@@ -110,12 +113,21 @@ impl Instance {
     /// # Panics
     /// If the program is missing.
     pub fn launch(&mut self) {
-        let command = self.program.command(&self.properties());
+        let mut command = self.program.command(&self.properties());
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         let mut command = match &self.space {
             Some(space) => space.command(&command),
             None => command,
         };
         self.server = Some(Server::start(&mut command, &self.log_file()));
+    }
+
+    /// From the next start on it has these variables in its environment too.
+    pub fn set_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (&'static str, OsString)>,
+    ) {
+        self.environment.extend(environment);
     }
 
     /// From the next start on it is another program's turn on the same folder and properties.

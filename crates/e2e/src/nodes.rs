@@ -166,7 +166,11 @@ impl Node {
         self.format(CLUSTER, &[]).expect("it was formatted before");
     }
 
-    fn format(&self, cluster: &str, flags: &[&str]) -> Option<()> {
+    /// The same in place. `None` where Java or Maven is missing and needed.
+    ///
+    /// # Panics
+    /// If the tool fails.
+    pub fn format(&self, cluster: &str, flags: &[&str]) -> Option<()> {
         let mut command = match self.product.program() {
             Program::Klamm => tool("storage"),
             Program::Kafka { release, .. } => class(release, "kafka.tools.StorageTool")?,

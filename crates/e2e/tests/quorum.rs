@@ -4,15 +4,23 @@
 #[path = "quorum/steps.rs"]
 mod steps;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use client::admin::NewTopic;
 use e2e::Product;
 use e2e::cluster::{Cluster, Quorum};
 use e2e::java::{Release, class};
 use e2e::process::{output, succeed};
+use e2e::raw::{CREATE_VERSION, Connection, create_request};
 use steps::{EAGER_SNAPSHOTS, create, leader, make_lead, plan, snapshots};
+use types::ErrorCode;
+use wire::create_partitions_request::CreatePartitionsTopic;
+use wire::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest,
+};
 
 /// Behind the three controllers.
 const BROKER: u8 = 4;
@@ -113,13 +121,42 @@ fn without_a_majority_brokers_answer_and_commands_wait_in_vain() {
     cluster.node_mut(1).kill();
     cluster.node_mut(2).kill();
     cluster.await_state("the last controller leads no more", || cluster.controller().is_none());
-    let topic = NewTopic { name: "lost".into(), partitions: Some(1), ..NewTopic::default() };
-    let refused = cluster.ask(async |admin| admin.create_topics(&[topic], false).await);
-    let is_created = refused.is_ok_and(|verdicts| verdicts.get("lost").is_some_and(Result::is_ok));
-    assert!(!is_created, "nobody could have committed it");
+    let broker = cluster.node(BROKER).address().parse().expect("an address");
+    let refused = refusals(broker);
+    assert_eq!(refused, [ErrorCode::RequestTimedOut.code(); 4], "{}", cluster.story());
     assert!(cluster.topic("kept").is_some(), "reads go on");
     cluster.node_mut(1).restart();
     create(&cluster, "again");
+}
+
+/// What a broker says to requests that wait for a controller, all at the same time.
+fn refusals(broker: SocketAddr) -> [i16; 4] {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const DELETE_VERSION: i16 = 5;
+    const GROW_VERSION: i16 = 3;
+    const ELECT_VERSION: i16 = 2;
+    let timeout_ms = 2_000;
+    let create = CreateTopicsRequest { timeout_ms, ..create_request("lost", 1) };
+    let topic_names = vec!["kept".into()];
+    let delete = DeleteTopicsRequest { topic_names, timeout_ms, ..Default::default() };
+    let grown = CreatePartitionsTopic { name: "kept".into(), count: 9, assignments: None };
+    let grow = CreatePartitionsRequest { topics: vec![grown], timeout_ms, validate_only: false };
+    let elect = ElectLeadersRequest { timeout_ms, ..Default::default() };
+    let connect = |_| Connection::to(broker, PATIENCE).expect("it listens");
+    let [mut creating, mut deleting, mut growing, mut electing] = [(); 4].map(connect);
+    creating.send(&create, CREATE_VERSION).expect("sent");
+    deleting.send(&delete, DELETE_VERSION).expect("sent");
+    growing.send(&grow, GROW_VERSION).expect("sent");
+    electing.send(&elect, ELECT_VERSION).expect("sent");
+    let answers = [
+        creating.receive::<CreateTopicsRequest<'_>, _>(CREATE_VERSION, |r| r.topics[0].error_code),
+        deleting
+            .receive::<DeleteTopicsRequest<'_>, _>(DELETE_VERSION, |r| r.responses[0].error_code),
+        growing
+            .receive::<CreatePartitionsRequest<'_>, _>(GROW_VERSION, |r| r.results[0].error_code),
+        electing.receive::<ElectLeadersRequest<'_>, _>(ELECT_VERSION, |r| r.error_code),
+    ];
+    answers.map(|code| code.expect("an answer"))
 }
 
 fn mixed(controllers: [Product; 3], broker: Product) {
