@@ -14,7 +14,7 @@
 //! connection's task and may await; it must not block the thread.
 
 use crate::api;
-use crate::controller::Controller;
+use crate::controller::{Controller, Forwarded, Unavailable};
 use crate::fetch::epoch_error;
 use crate::net::{ConnectionInfo, FileRange, ListenerKind, Reply};
 use crate::node::Node;
@@ -40,6 +40,21 @@ impl RequestContext<'_> {
     /// `NOT_CONTROLLER`.
     pub(crate) fn controller(&self) -> Result<&Controller, ErrorCode> {
         self.node.controller.active().ok_or(ErrorCode::NotController)
+    }
+
+    /// Has a command carried out. A client's goes to whichever node decides; who asks a controller
+    /// looks for the active one himself, and is not to wait behind this one's search for it.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub(crate) async fn submit<C: Forwarded>(&self, command: C) -> Result<C::Reply, Unavailable> {
+        match self.connection.kind {
+            ListenerKind::Broker => self.node.controller.submit(command).await,
+            ListenerKind::Controller => {
+                let active = self.node.controller.active().ok_or(Unavailable::NotDone)?;
+                active.submit(command).await
+            }
+        }
     }
 
     /// A partition that this node leads.

@@ -17,7 +17,7 @@ pub(crate) async fn answer(
     let request = request.into_owned();
     let wanted: Vec<_> = request.topics.clone();
     let command = metadata::decide::CreateTopics(request);
-    let mut response = match context.node.controller.submit(command).await {
+    let mut response = match context.submit(command).await {
         Ok(response) => response,
         Err(unavailable) => {
             let topics = wanted.into_iter().map(|topic| CreatableTopicResult {

@@ -23,7 +23,7 @@ pub(crate) async fn answer(
         return refused(&request, code);
     }
     let command = metadata::decide::DeleteTopics(request.clone());
-    match context.node.controller.submit(command).await {
+    match context.submit(command).await {
         Ok(response) => response,
         Err(unavailable) => refused(&request, unavailable.code()),
     }

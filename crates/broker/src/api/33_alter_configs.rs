@@ -27,7 +27,7 @@ pub(crate) async fn answer<'a>(
         Ok(Vec::new())
     } else {
         let command = AlterConfigsRequest { resources, validate_only };
-        let replied = node.controller.submit(AlterConfigs(command)).await;
+        let replied = context.submit(AlterConfigs(command)).await;
         replied.map(|reply| reply.responses.into_iter().map(Answer::from).collect())
     };
     let responses = divided.answers(replies).into_iter().map(Into::into).collect();

@@ -12,7 +12,7 @@ pub(crate) async fn answer(
     let request = request.into_owned();
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let command = metadata::decide::CreatePartitions(request);
-    match context.node.controller.submit(command).await {
+    match context.submit(command).await {
         Ok(response) => response,
         Err(unavailable) => CreatePartitionsResponse {
             results: names.into_iter().map(|name| unwritten(name, unavailable.code())).collect(),

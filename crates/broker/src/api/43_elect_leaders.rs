@@ -9,7 +9,7 @@ pub(crate) async fn answer(
     request: ElectLeadersRequest<'_>,
 ) -> ElectLeadersResponse<'static> {
     let command = metadata::decide::ElectLeaders(request.into_owned());
-    match context.node.controller.submit(command).await {
+    match context.submit(command).await {
         Ok(response) => response,
         Err(unavailable) => {
             ElectLeadersResponse { error_code: unavailable.code().code(), ..Default::default() }

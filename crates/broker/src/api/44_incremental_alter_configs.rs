@@ -31,7 +31,7 @@ pub(crate) async fn answer<'a>(
         Ok(Vec::new())
     } else {
         let command = IncrementalAlterConfigsRequest { resources, validate_only };
-        let replied = node.controller.submit(IncrementalAlterConfigs(command)).await;
+        let replied = context.submit(IncrementalAlterConfigs(command)).await;
         replied.map(|reply| reply.responses.into_iter().map(Answer::from).collect())
     };
     let responses = divided.answers(replies).into_iter().map(Into::into).collect();

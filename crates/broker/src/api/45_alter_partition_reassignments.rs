@@ -9,7 +9,7 @@ pub(crate) async fn answer(
     request: AlterPartitionReassignmentsRequest<'_>,
 ) -> AlterPartitionReassignmentsResponse<'static> {
     let command = metadata::decide::AlterPartitionReassignments(request.into_owned());
-    match context.node.controller.submit(command).await {
+    match context.submit(command).await {
         Ok(response) => response,
         Err(unavailable) => AlterPartitionReassignmentsResponse {
             error_code: unavailable.code().code(),

@@ -9,7 +9,7 @@ pub(crate) async fn answer(
     request: ListPartitionReassignmentsRequest<'_>,
 ) -> ListPartitionReassignmentsResponse<'static> {
     let command = metadata::decide::ListPartitionReassignments(request.into_owned());
-    match context.node.controller.submit(command).await {
+    match context.submit(command).await {
         Ok(response) => response,
         Err(unavailable) => ListPartitionReassignmentsResponse {
             error_code: unavailable.code().code(),

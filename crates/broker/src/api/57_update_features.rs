@@ -19,7 +19,7 @@ pub(crate) async fn answer(
         kraft_version,
     };
     let controller = context.node.controller.active();
-    let response = match context.node.controller.submit(command).await {
+    let response = match context.submit(command).await {
         Ok(response) => response,
         Err(unavailable) => return refused(unavailable.code(), None),
     };

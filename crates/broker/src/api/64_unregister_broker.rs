@@ -11,7 +11,7 @@ pub(crate) async fn answer(
     request: UnregisterBrokerRequest,
 ) -> UnregisterBrokerResponse<'static> {
     let command = UnregisterBroker { broker: NodeId(request.broker_id) };
-    let refusal = match context.node.controller.submit(command).await {
+    let refusal = match context.submit(command).await {
         Ok(Ok(())) => return UnregisterBrokerResponse::default(),
         Ok(Err(refusal)) => refusal,
         Err(unavailable) => Refusal::new(unavailable.code(), unavailable.to_string()),

@@ -12,7 +12,7 @@ pub(crate) async fn answer(
 ) -> AllocateProducerIdsResponse {
     let broker = NodeId(request.broker_id);
     let command = AllocateProducerIds { broker, epoch: BrokerEpoch(request.broker_epoch) };
-    let response = context.node.controller.submit(command).await;
+    let response = context.submit(command).await;
     response.unwrap_or_else(|_| AllocateProducerIdsResponse {
         error_code: ErrorCode::NotController.code(),
         ..AllocateProducerIdsResponse::default()

@@ -11,7 +11,7 @@ pub(crate) async fn answer(
     request: UnregisterControllerRequest,
 ) -> UnregisterControllerResponse<'static> {
     let command = UnregisterController { controller: NodeId(request.controller_id) };
-    let refusal = match context.node.controller.submit(command).await {
+    let refusal = match context.submit(command).await {
         Ok(Ok(())) => return UnregisterControllerResponse::default(),
         Ok(Err(refusal)) => refusal,
         Err(unavailable) => Refusal::new(unavailable.code(), unavailable.to_string()),

@@ -57,6 +57,7 @@ use metadata_log::MetadataLog;
 use outside::{Outside, Published, Shared};
 use publisher::Publisher;
 use quorum::{Envelope, Network};
+pub(crate) use remote::Forwarded;
 use remote::Stage;
 use state::State;
 use traffic::Traffic;
