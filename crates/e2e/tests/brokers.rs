@@ -196,6 +196,37 @@ fn apache_brokers_replicate_and_javas_tools_move_and_elect_under_a_klamm_control
     assert!(listed.expect("Java is here").contains("No partition reassignments found."));
 }
 
+/// A topic whose records fill several batches is created as a whole or not at all, in records that
+/// Apache Kafka's broker follows and its tool prints.
+#[test]
+fn a_decision_of_several_batches_is_a_transaction_to_apache_kafka_too() {
+    const TOPIC: &str = "wide";
+    let brokers = [Product::Kafka, Product::Klamm, Product::Klamm];
+    let small = format!("{LONG_SESSIONS}internal.metadata.max.batch.size.in.bytes=2000\n");
+    let Some(cluster) = Cluster::start((Product::Klamm, &small), brokers, "") else { return };
+    let words = ["--create", "--topic", TOPIC, "--partitions", "100", "--replication-factor", "3"];
+    topics_of(&cluster.brokers[1].address(), &words);
+    for broker in &cluster.brokers {
+        wait::until("the broker shows the topic", || {
+            let described = topics_of(&broker.address(), &["--describe", "--topic", TOPIC]);
+            let shown = rows(&described, TOPIC).len();
+            assert!(shown == 0 || shown == 100, "{shown} of 100 partitions are shown");
+            (shown == 100).then_some(())
+        });
+    }
+    let log = cluster.controller.metadata().join("00000000000000000000.log");
+    let mut dump = class(Release::Tools, "org.apache.kafka.tools.DumpLogSegments").expect("Java");
+    dump.args(["--cluster-metadata-decoder", "--files"]).arg(log);
+    let dumped = succeed(&mut dump, b"");
+    let begin = dumped.find("Decision of several batches").expect("a transaction begins");
+    let (_, transaction) = dumped.split_at(begin);
+    let end = transaction.find("END_TRANSACTION_RECORD").expect("and ends");
+    let (transaction, _) = transaction.split_at(end);
+    let batches = transaction.matches("baseOffset: ").count();
+    assert!(batches > 3, "{batches} batches begin within it:\n{transaction}");
+    assert_eq!(transaction.matches("\"PARTITION_RECORD\"").count(), 100, "{transaction}");
+}
+
 /// Partition, leader, replicas and who is in sync, in order of their ids.
 fn rows(described: &str, topic: &str) -> Vec<String> {
     let value = |line: &str, key: &str| {

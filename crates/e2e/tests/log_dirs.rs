@@ -519,3 +519,32 @@ fn a_broker_ends_when_the_last_directory_or_the_metadatas_fails() {
         assert_eq!((values[0].as_str(), values[values.len() - 1].as_str()), ("before", "again"));
     }
 }
+
+/// Nothing but the metadata log is written there, so that nothing else can meet the fault.
+#[test]
+fn a_broker_ends_when_the_metadata_logs_own_directory_fails() {
+    let disks = Disks::new(&["a", "meta"]);
+    let (logs, metadata) = (disks.path("a"), disks.path("meta"));
+    // a file is opened there for each change, so that the fault is met
+    let properties = format!(
+        "log.dirs={}\nmetadata.log.dir={}\nmetadata.log.max.record.bytes.between.snapshots=1\n",
+        logs.display(),
+        metadata.display()
+    );
+    let mut klamm = Klamm::with(&properties);
+    let mut asker = Asker::new(klamm.port());
+    asker.create(1);
+    assert!(metadata.join("__cluster_metadata-0").is_dir());
+    let fault = Fault::of(metadata);
+    // there may be no answer to it
+    let _ = asker.0.send(&raw::create_request("another", 1), raw::CREATE_VERSION);
+    assert!(!klamm.server().await_end().success());
+    let log = klamm.log();
+    assert!(log.contains("the metadata log's directory has failed"), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+    fault.mended();
+    klamm.restart();
+    let mut asker = Asker::new(klamm.port());
+    asker.produce_at_last(0, "again");
+    assert_eq!(asker.values(0), ["again"]);
+}
