@@ -1,8 +1,12 @@
 //! Quorums of several controllers, of Klamm and of Apache Kafka mixed: they elect, commit, and outlive
 //! any one of them.
 
+#[path = "quorum/combined.rs"]
+mod combined;
 #[path = "quorum/steps.rs"]
 mod steps;
+#[path = "quorum/voters.rs"]
+mod voters;
 
 use std::net::SocketAddr;
 use std::path::Path;
