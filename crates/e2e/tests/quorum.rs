@@ -13,7 +13,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use client::admin::NewTopic;
 use e2e::Product;
 use e2e::cluster::{Cluster, Quorum};
 use e2e::java::{Release, class};
