@@ -78,15 +78,15 @@ pub enum Fetched {
 pub enum FollowerInput {
     /// The answer to `fetch`. One to an earlier fetch is ignored.
     Fetched { fetch: Fetch, answer: Fetched },
-    /// Where the leader's log starts and ends, after [`FollowerEffect::AskEnds`]; `None` where it did
-    /// not say.
-    LeaderEnds(Option<(Offset, Offset)>),
+    /// Where the log of `epoch`'s leader starts and ends, after [`FollowerEffect::AskEnds`]; `None`
+    /// where it did not say. That of another term is ignored.
+    LeaderEnds { epoch: LeaderEpoch, ends: Option<(Offset, Offset)> },
 }
 
 /// What the shell does, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FollowerEffect {
-    /// Cut the log: what is behind goes.
+    /// Cut the log: what is behind goes, which may be all that it has.
     TruncateTo(Offset),
     /// The whole log goes; it begins again here, empty.
     RestartAt(Offset),
@@ -95,7 +95,7 @@ pub enum FollowerEffect {
     HighWatermark(Offset),
     /// What is before it may be deleted.
     StartsAt(Offset),
-    /// Ask the leader by ListOffsets for its earliest and latest offset.
+    /// Ask the leader of this term by ListOffsets for its earliest and latest offset.
     AskEnds,
 }
 
@@ -169,8 +169,8 @@ impl Follower {
                     self.fetched(now, ours, answer, effects);
                 }
             }
-            FollowerInput::LeaderEnds(ends) => {
-                if self.state == State::Asking {
+            FollowerInput::LeaderEnds { epoch, ends } => {
+                if self.state == State::Asking && epoch == self.epoch {
                     self.leader_ends(now, ends, effects);
                 }
             }
@@ -197,7 +197,7 @@ impl Follower {
             }
             Fetched::Diverging(leaders) => {
                 let end = cut(ours, self.end, leaders);
-                self.truncate_to(end.max(self.log_start), effects);
+                self.truncate_to(end, effects);
             }
             Fetched::Refused(ErrorCode::OffsetOutOfRange) => {
                 self.state = State::Asking;
@@ -234,12 +234,14 @@ impl Follower {
         }
     }
 
+    /// A log that began behind `end` keeps nothing, and begins there.
     fn truncate_to(&mut self, end: Offset, effects: &mut Vec<FollowerEffect>) {
         #[cfg(any(test, feature = "broken"))]
         if self.broken == Some(crate::broken::BrokenRule::KeepsWhatDiverges) {
             return;
         }
         self.end = end;
+        self.log_start = self.log_start.min(end);
         self.high_watermark = self.high_watermark.min(end);
         effects.push(FollowerEffect::TruncateTo(end));
     }
@@ -258,7 +260,7 @@ impl Follower {
         };
         self.state = State::Fetching;
         if leaders_end < self.end {
-            self.truncate_to(leaders_end.max(self.log_start), effects);
+            self.truncate_to(leaders_end, effects);
         } else if leaders_start > self.end {
             self.log_start = leaders_start;
             self.end = leaders_start;
@@ -300,5 +302,71 @@ impl Follower {
     #[must_use]
     pub fn end(&self) -> Offset {
         self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::Records;
+
+    const TERM: LeaderEpoch = LeaderEpoch(5);
+
+    fn follower(log_start: i64, end: i64) -> Follower {
+        let (log_start, end) = (Offset(log_start), Offset(end));
+        let position = LogPosition { log_start, end, high_watermark: end };
+        Follower::start(NodeId(1), TERM, position, 100)
+    }
+
+    fn step(follower: &mut Follower, input: FollowerInput) -> Vec<FollowerEffect> {
+        let mut effects = Vec::new();
+        follower.step(TimestampMs(0), &Records::default(), input, &mut effects);
+        effects
+    }
+
+    fn planned(follower: &Follower) -> Fetch {
+        follower.plan(TimestampMs(0), &Records::default()).expect("it fetches")
+    }
+
+    /// A follower that is told to ask for its leader's ends.
+    fn asking(log_start: i64, end: i64) -> Follower {
+        let mut follower = follower(log_start, end);
+        let fetch = planned(&follower);
+        let answer = Fetched::Refused(ErrorCode::OffsetOutOfRange);
+        let effects = step(&mut follower, FollowerInput::Fetched { fetch, answer });
+        assert_eq!(effects, [FollowerEffect::AskEnds]);
+        follower
+    }
+
+    fn ends(epoch: LeaderEpoch, start: i64, end: i64) -> FollowerInput {
+        FollowerInput::LeaderEnds { epoch, ends: Some((Offset(start), Offset(end))) }
+    }
+
+    #[test]
+    fn a_leader_that_ends_before_the_log_begins_leaves_nothing_of_it() {
+        let mut follower = asking(1_000, 1_200);
+        let effects = step(&mut follower, ends(TERM, 0, 800));
+        assert_eq!(effects, [FollowerEffect::TruncateTo(Offset(800))]);
+        let fetch = planned(&follower);
+        assert_eq!((fetch.offset, fetch.log_start), (Offset(800), Offset(800)));
+    }
+
+    #[test]
+    fn logs_that_part_before_this_one_begins_have_nothing_in_common() {
+        let mut follower = follower(1_000, 1_200);
+        let fetch = planned(&follower);
+        let answer = Fetched::Diverging(EpochEnd { epoch: LeaderEpoch(4), end: Offset(800) });
+        let effects = step(&mut follower, FollowerInput::Fetched { fetch, answer });
+        assert_eq!(effects, [FollowerEffect::TruncateTo(Offset(800))]);
+        assert_eq!(planned(&follower).log_start, Offset(800));
+    }
+
+    #[test]
+    fn ends_of_another_term_are_not_obeyed() {
+        let mut follower = asking(0, 1_200);
+        assert_eq!(step(&mut follower, ends(LeaderEpoch(4), 0, 800)), []);
+        assert_eq!(follower.plan(TimestampMs(0), &Records::default()), None, "it still waits");
+        let effects = step(&mut follower, ends(TERM, 0, 900));
+        assert_eq!(effects, [FollowerEffect::TruncateTo(Offset(900))]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use raft::CorrelationId;
 use replica::{Fetch, IsrAnswer, IsrProposal, LeaderInput};
-use types::{BrokerEpoch, ErrorCode, PartitionEpoch, Uuid};
+use types::{BrokerEpoch, ErrorCode, LeaderEpoch, PartitionEpoch, Uuid};
 use wire::alter_partition_request::{AlterPartitionRequest, BrokerState, PartitionData, TopicData};
 
 use crate::env::{Checked, Env, Place};
@@ -30,7 +30,7 @@ pub enum Errand {
     Alter { key: Key, based_on: PartitionEpoch },
     AssignDirectory,
     Follow { leader: Place, parts: Vec<(Key, Fetch)> },
-    Ends(Key),
+    Ends(Key, LeaderEpoch),
 }
 
 /// Something to do a little later.
@@ -228,12 +228,12 @@ impl Broker {
             Errand::AssignDirectory => Ok(()),
             Errand::Alter { key, based_on } => self.altered(process, env, (key, based_on), reply),
             Errand::Follow { leader, parts } => self.followed(process, env, leader, parts, reply),
-            Errand::Ends(key) => {
+            Errand::Ends(key, epoch) => {
                 let ends = match reply {
                     Some(Reply::Ends(ends)) => ends,
                     _ => None,
                 };
-                self.leader_ends(process, env, key, ends)
+                self.leader_ends(process, env, (key, epoch), ends)
             }
         }
     }

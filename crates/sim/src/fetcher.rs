@@ -1,7 +1,7 @@
 //! The follower's side: one fetch at a time to each leader, for everything that it leads.
 
 use replica::{Fetch, Fetched, FollowerEffect, FollowerInput};
-use types::{ErrorCode, Offset};
+use types::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::broker::{Asked, Broker, Errand, REQUEST_MS};
 use crate::env::{Checked, Env, Place};
@@ -79,10 +79,10 @@ impl Broker {
         &mut self,
         process: &mut Process,
         env: &mut Env,
-        key: Key,
+        (key, epoch): (Key, LeaderEpoch),
         ends: Option<(Offset, Offset)>,
     ) -> Checked {
-        self.take(process, env, key, FollowerInput::LeaderEnds(ends), &[])?;
+        self.take(process, env, key, FollowerInput::LeaderEnds { epoch, ends }, &[])?;
         self.fetch(process, env);
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Broker {
             Then::AskEnds => {
                 let (leader, epoch) = (partition.state.leader, partition.state.leader_epoch);
                 let Ok(leader) = usize::try_from(leader.0) else { return Ok(()) };
-                let asked = Asked::Broker(Errand::Ends(key), env.now + REQUEST_MS);
+                let asked = Asked::Broker(Errand::Ends(key, epoch), env.now + REQUEST_MS);
                 process.ask(env, leader, Request::Ends(key, epoch), asked);
             }
         }

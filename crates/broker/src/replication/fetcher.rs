@@ -257,10 +257,7 @@ impl Fetcher {
         for topic in &response.responses {
             for data in &topic.partitions {
                 let key = (topic.topic_id, data.partition_index);
-                if self.take_partition(key, data) {
-                    let partition = self.followed.get(&key).map(|f| Arc::clone(&f.partition));
-                    asking.extend(partition.map(|partition| Asking { key, partition }));
-                }
+                asking.extend(self.take_partition(key, data));
             }
         }
         if !asking.is_empty() {
@@ -268,10 +265,10 @@ impl Fetcher {
         }
     }
 
-    /// Whether the leader is to be asked for its log's ends.
-    fn take_partition(&mut self, key: Key, data: &PartitionData<'_>) -> bool {
-        let Some(followed) = self.followed.get(&key) else { return false };
-        let Some(fetch) = followed.asked else { return false };
+    /// Yields a follower that wants to know where its leader's log ends.
+    fn take_partition(&mut self, key: Key, data: &PartitionData<'_>) -> Option<Asking> {
+        let followed = self.followed.get(&key)?;
+        let fetch = followed.asked?;
         let (answer, records) = read(fetch, data);
         if let Fetched::Refused(code) = answer {
             let partition = &followed.partition;
@@ -279,7 +276,9 @@ impl Fetcher {
         }
         self.ready.insert(key);
         followed.partition.has_fetched(records.len());
-        followed.partition.follow(FollowerInput::Fetched { fetch, answer }, records)
+        let asks = followed.partition.follow(FollowerInput::Fetched { fetch, answer }, records);
+        let partition = || Arc::clone(&followed.partition);
+        asks.then(|| Asking { key, partition: partition(), epoch: fetch.epoch })
     }
 
     async fn ask_ends(&mut self, asking: Vec<Asking>) {
@@ -289,8 +288,9 @@ impl Fetcher {
             tracing::warn!(leader = %self.leader, %error, "cannot learn where its logs end");
             BTreeMap::new()
         });
-        for Asking { key, partition } in asking {
-            partition.follow(FollowerInput::LeaderEnds(ends.get(&key).copied()), &[]);
+        for Asking { key, partition, epoch } in asking {
+            let ends = ends.get(&key).copied();
+            partition.follow(FollowerInput::LeaderEnds { epoch, ends }, &[]);
             self.ready.insert(key);
         }
     }

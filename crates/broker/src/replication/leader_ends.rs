@@ -5,7 +5,7 @@ use crate::partition::Partition;
 use crate::peer::{Peer, PeerError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use types::{ErrorCode, NodeId, Offset};
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 
 const LATEST: i64 = -1;
@@ -16,6 +16,8 @@ const EARLIEST: i64 = -2;
 pub(super) struct Asking {
     pub key: Key,
     pub partition: Arc<Partition>,
+    /// The term that the answer is for.
+    pub epoch: LeaderEpoch,
 }
 
 /// First and last offset of each log; those that the leader has not told are left out.
@@ -40,7 +42,7 @@ async fn offsets(
         name: asking.partition.topic.name.to_string().into(),
         partitions: vec![ListOffsetsPartition {
             partition_index: asking.partition.index,
-            current_leader_epoch: asking.partition.leader().epoch.0,
+            current_leader_epoch: asking.epoch.0,
             timestamp,
         }],
     };

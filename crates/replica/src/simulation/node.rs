@@ -180,8 +180,13 @@ impl Node {
         self.follow(now, FollowerInput::Fetched { fetch, answer }, records)
     }
 
-    pub(super) fn take_ends(&mut self, now: TimestampMs, ends: Option<(Offset, Offset)>) {
-        self.follow(now, FollowerInput::LeaderEnds(ends), Vec::new());
+    pub(super) fn take_ends(
+        &mut self,
+        now: TimestampMs,
+        epoch: LeaderEpoch,
+        ends: Option<(Offset, Offset)>,
+    ) {
+        self.follow(now, FollowerInput::LeaderEnds { epoch, ends }, Vec::new());
     }
 
     fn follow(

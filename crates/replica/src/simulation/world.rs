@@ -209,7 +209,7 @@ impl World {
                     let leader = &self.nodes[at(fetch.leader)];
                     let ends = matches!(leader.role, Role::Leader(_));
                     let ends = ends.then(|| (Offset::ZERO, leader.log.end()));
-                    self.nodes[at(to)].take_ends(now, ends);
+                    self.nodes[at(to)].take_ends(now, fetch.epoch, ends);
                 }
             }
             Message::Propose { from, proposal } => {
