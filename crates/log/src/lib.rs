@@ -29,8 +29,8 @@ pub use error::{LogError, StorageError};
 pub use file_cache::{FileCache, OpenFile};
 pub use index::AbortedTxn;
 pub use log::{
-    Appended, Closing, Compaction, Dirtiness, FlushJob, Flushed, Log, Opening, Piece, Recovery,
-    Retired, Slice, TimestampedOffset,
+    Appended, Closing, Compaction, Dirtiness, FlushFailed, FlushJob, Flushed, Generation, Log,
+    Opening, Piece, Recovery, Retired, Slice, TimestampedOffset,
 };
 pub use names::{FolderName, FolderState};
 pub use producer::{Origin, ProducerStatus};

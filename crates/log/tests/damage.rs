@@ -94,11 +94,48 @@ fn a_log_whose_sync_has_failed_takes_nothing_until_it_is_opened_anew() {
     let (folder, mut log) = filled(5);
     let job = log.begin_flush(TimestampMs(0)).unwrap();
     folder.disk.fail_from(folder.disk.writes(), Outage::Crash);
-    let error = job.run().unwrap_err();
-    log.flush_failed(&error);
+    let failed = job.run().unwrap_err();
+    assert!(log.flush_failed(&failed));
     assert_eq!(log.recovery_point(), Offset(0));
     let error = append(&mut log, &batch(1, b"value")).unwrap_err();
     assert!(matches!(error, LogError::Failed { .. }), "{error}");
+}
+
+#[test]
+fn a_failed_sync_of_what_was_cut_since_does_not_count() {
+    let (folder, mut log) = filled(5);
+    let job = log.begin_flush(TimestampMs(0)).unwrap();
+    folder.disk.fail_from(folder.disk.writes(), Outage::Unsyncable);
+    let failed = job.run().unwrap_err();
+    folder.disk.heal();
+    log.truncate_to(Offset(3), TimestampMs(0)).unwrap();
+    assert!(!log.flush_failed(&failed));
+    append(&mut log, &batch(1, b"value")).unwrap();
+    log.flush(TimestampMs(0)).unwrap();
+    assert_eq!(log.recovery_point(), log.end_offset());
+}
+
+/// A flush does not hold the log: what it took may be old by the time when it is written.
+#[test]
+fn a_flush_does_not_write_epochs_over_newer_ones() {
+    let (folder, mut log) = filled(5);
+    let stored = || {
+        let path = path(&folder, "leader-epoch-checkpoint");
+        let file = folder.disk.open(&path, Access::Read).unwrap();
+        let mut text = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
+        file.read_at(&mut text, 0).unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    log.begin_epoch(LeaderEpoch(7));
+    let job = log.begin_flush(TimestampMs(0)).unwrap();
+    log.truncate_to(Offset(3), TimestampMs(0)).unwrap();
+    log.append(&batch(1, b"value"), Origin::Client, LeaderEpoch(9), NOW).unwrap();
+    log.flush(TimestampMs(0)).unwrap();
+    let before = stored();
+    assert!(before.ends_with("9 3\n"), "{before}");
+    let flushed = job.run().unwrap();
+    log.end_flush(flushed);
+    assert_eq!(stored(), before);
 }
 
 #[test]

@@ -163,6 +163,20 @@ fn a_sync_of_the_log_that_was_left_proves_nothing_of_the_other() {
 }
 
 #[test]
+fn a_sync_of_the_log_that_was_left_cannot_fail_the_other() {
+    let mut moving = Move::begin(&two_directories()).unwrap();
+    moving.lead(&batch(3, b"value"), 0).unwrap();
+    let job = moving.current.begin_flush(NOW).unwrap();
+    assert!(moving.copy(usize::MAX).unwrap());
+    let mut moved = moving.swap().unwrap();
+    let failed = job.run().expect_err("the folder has another name");
+    assert!(!moved.flush_failed(&failed));
+    append(&mut moved, &batch(2, b"value")).unwrap();
+    moved.flush(NOW).unwrap();
+    assert_eq!(moved.recovery_point(), Offset(5));
+}
+
+#[test]
 fn a_copy_that_was_begun_is_taken_up_again() {
     let disk = two_directories();
     let mut moving = Move::begin(&disk).unwrap();

@@ -2,7 +2,7 @@
 
 use super::Chores;
 use crate::partition::{Partition, Partitions, now};
-use log::{Compaction, Dirtiness, LogError, OffsetMap};
+use log::{Cleaning, Compaction, Dirtiness, LogError, OffsetMap, WatchedDisk};
 use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -166,13 +166,25 @@ impl Round {
     /// or the thread shall end.
     fn compact(&self, due: &Due) -> Result<Option<Offset>, LogError> {
         let Due { partition, dirtiness, compaction } = due;
-        let cleaning = match partition.log_if_open() {
+        let (generation, cleaning) = match partition.log_if_open() {
             Some(mut log) => {
                 let high_watermark = log.ends().high_watermark;
-                log.begin_clean(dirtiness, high_watermark, compaction, now())?
+                let cleaning = log.begin_clean(dirtiness, high_watermark, compaction, now())?;
+                (log.generation(), cleaning)
             }
             None => return Ok(None),
         };
+        let compacted = self.compact_from(partition, cleaning);
+        let is_there = || partition.log_if_open().is_some_and(|log| log.generation() == generation);
+        // what was cut, or has moved away, cannot be read to its end
+        if compacted.is_err() && !is_there() { Ok(None) } else { compacted }
+    }
+
+    fn compact_from(
+        &self,
+        partition: &Partition,
+        cleaning: Cleaning<WatchedDisk>,
+    ) -> Result<Option<Offset>, LogError> {
         // freed behind each log: between them, days may go by
         let mut map = OffsetMap::new((self.settings.map_bytes_max / KEY_BYTES).max(1));
         let mut mapped = cleaning.map(&mut map)?;

@@ -20,13 +20,12 @@ fn flush_if_due(partition: &Partition) -> Result<(), LogError> {
     let flushed = job.run();
     match (flushed, partition.log_if_open()) {
         (Ok(flushed), Some(mut log)) => log.end_flush(flushed),
-        (Ok(_), None) => {}
-        (Err(error), log) => {
-            if let Some(mut log) = log {
-                log.flush_failed(&error);
+        (Err(failed), Some(mut log)) => {
+            if log.flush_failed(&failed) {
+                return Err(failed.error.into());
             }
-            return Err(error.into());
         }
+        (Ok(_) | Err(_), None) => {}
     }
     Ok(())
 }

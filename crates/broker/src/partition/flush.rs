@@ -24,7 +24,7 @@ impl Partition {
             self.await_move(Move::Committed, &waiter);
             if let Some(job) = self.next_flush(offset).await? {
                 let partition = Arc::clone(self);
-                let run = self.directory().pool.run(move || partition.run_flush(job));
+                let run = self.directory().pool.run(move || partition.run_flush(job, offset));
                 self.forget(Move::Committed, &waiter);
                 return run.await.unwrap_or(Err(ErrorCode::KafkaStorageError));
             }
@@ -56,21 +56,25 @@ impl Partition {
     }
 
     /// Runs to its end even if whoever began it has gone.
-    fn run_flush(&self, job: FlushJob<WatchedDisk>) -> Result<(), ErrorCode> {
+    fn run_flush(&self, job: FlushJob<WatchedDisk>, offset: Offset) -> Result<(), ErrorCode> {
         let flushed = job.run();
         let result = match (flushed, self.log_if_open()) {
             (Ok(flushed), Some(mut log)) => {
                 log.end_flush(flushed);
                 Ok(())
             }
-            (Ok(_), None) => Err(ErrorCode::NotLeaderOrFollower),
-            (Err(error), log) => {
-                tracing::error!(partition = ?self, %error, "cannot flush a log");
-                if let Some(mut log) = log {
-                    log.flush_failed(&error);
+            (Err(failed), Some(mut log)) => {
+                if log.flush_failed(&failed) {
+                    tracing::error!(partition = ?self, error = %failed.error, "cannot flush a log");
+                    Err(ErrorCode::KafkaStorageError)
+                } else if log.recovery_point() > offset {
+                    // it has moved, and was synced on its way
+                    Ok(())
+                } else {
+                    Err(ErrorCode::NotLeaderOrFollower)
                 }
-                Err(ErrorCode::KafkaStorageError)
             }
+            (Ok(_) | Err(_), None) => Err(ErrorCode::NotLeaderOrFollower),
         };
         self.flushing.0.store(false, Ordering::Release);
         self.moves.of(Move::Committed).wake();

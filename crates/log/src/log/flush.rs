@@ -1,13 +1,14 @@
 //! Making the log durable, in the caller's thread or in one that does not hold the log.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use types::{Offset, TimestampMs};
 
-use super::Log;
+use super::epoch_file::EpochFile;
+use super::{Generation, Log};
 use crate::checkpoint::epochs_text;
-use crate::disk::{Access, Disk, DiskFile, Durability, replace_whole};
+use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{Attempt as _, LogError, StorageError};
 use crate::file_cache::OpenFile;
 use crate::names::{LEADER_EPOCHS, Part};
@@ -19,9 +20,24 @@ pub struct FlushJob<D: Disk> {
     disk: D,
     logs: Vec<(Arc<OpenFile<D::File>>, PathBuf)>,
     indexes: Vec<PathBuf>,
-    epochs: Option<(PathBuf, String)>,
+    epochs: Option<StaleEpochs>,
     folder: Option<PathBuf>,
     flushed: Flushed,
+}
+
+/// The epochs that are to be written, and where to.
+#[derive(Debug)]
+struct StaleEpochs {
+    file: Weak<EpochFile>,
+    path: PathBuf,
+    text: String,
+}
+
+/// Why a [`FlushJob`] has not run to its end.
+#[derive(Debug)]
+pub struct FlushFailed {
+    pub error: StorageError,
+    generation: Generation,
 }
 
 /// The proof that a [`FlushJob`] has run.
@@ -31,7 +47,7 @@ pub struct Flushed {
     at: TimestampMs,
     names: u64,
     pub(super) epoch_changes: u64,
-    truncations: u64,
+    generation: Generation,
 }
 
 impl<D: Disk> FlushJob<D> {
@@ -39,14 +55,23 @@ impl<D: Disk> FlushJob<D> {
     ///
     /// # Errors
     /// What the disk says; the recovery point must not move then.
-    pub fn run(self) -> Result<Flushed, StorageError> {
+    pub fn run(self) -> Result<Flushed, FlushFailed> {
+        let generation = self.flushed.generation;
+        match self.sync() {
+            Ok(()) => Ok(self.flushed),
+            Err(error) => Err(FlushFailed { error, generation }),
+        }
+    }
+
+    fn sync(&self) -> Result<(), StorageError> {
         for (file, path) in &self.logs {
             file.file().sync().attempt("sync", path)?;
         }
         sync_indexes(&self.disk, &self.indexes)?;
-        if let Some((path, text)) = &self.epochs {
-            replace_whole(&self.disk, path, text.as_bytes(), Durability::Synced)
-                .attempt("write", path)?;
+        if let Some(StaleEpochs { file, path, text }) = &self.epochs
+            && let Some(file) = file.upgrade()
+        {
+            file.write(&self.disk, path, (text, self.flushed.epoch_changes))?;
         }
         if let Some(folder) = &self.folder {
             self.disk.sync_dir(folder).attempt("sync", folder)?;
@@ -54,7 +79,7 @@ impl<D: Disk> FlushJob<D> {
                 self.disk.sync_dir(parent).attempt("sync", parent)?;
             }
         }
-        Ok(self.flushed)
+        Ok(())
     }
 }
 
@@ -68,9 +93,9 @@ impl<D: Disk> Log<D> {
         if self.durable.recovery_point < self.end || !self.epochs.is_stored() {
             match self.begin_flush(now)?.run() {
                 Ok(flushed) => self.end_flush(flushed),
-                Err(error) => {
-                    self.flush_failed(&error);
-                    return Err(error.into());
+                Err(failed) => {
+                    self.flush_failed(&failed);
+                    return Err(failed.error.into());
                 }
             }
         }
@@ -96,8 +121,11 @@ impl<D: Disk> Log<D> {
                 indexes.extend(self.home.index_paths(segment.base_offset));
             }
         }
-        let epochs = (!self.epochs.is_stored())
-            .then(|| (self.home.join(LEADER_EPOCHS), epochs_text(self.epochs.entries())));
+        let epochs = (!self.epochs.is_stored()).then(|| StaleEpochs {
+            file: Arc::downgrade(&self.epoch_file),
+            path: self.home.join(LEADER_EPOCHS),
+            text: epochs_text(self.epochs.entries()),
+        });
         let has_new_names = self.durable.names > self.durable.names_synced;
         Ok(FlushJob {
             disk: self.home.disk.clone(),
@@ -116,14 +144,14 @@ impl<D: Disk> Log<D> {
             at: now,
             names: self.durable.names,
             epoch_changes: self.epochs.changes(),
-            truncations: self.durable.truncations,
+            generation: self.generation(),
         }
     }
 
     /// Moves the recovery point to where the job has synced, unless the log was cut meanwhile, or
     /// another one has taken its place.
     pub fn end_flush(&mut self, flushed: Flushed) {
-        if flushed.truncations == self.durable.truncations {
+        if flushed.generation == self.generation() {
             self.durable.names_synced = self.durable.names_synced.max(flushed.names);
             self.epochs.mark_stored(flushed.epoch_changes);
             self.durable.recovery_point = self.durable.recovery_point.max(flushed.up_to);
@@ -132,9 +160,13 @@ impl<D: Disk> Log<D> {
     }
 
     /// A [`FlushJob`] has failed. Unless room would mend it, the log takes no more records: the
-    /// system may have dropped what it could not write, and a later sync would not tell.
-    pub fn flush_failed(&mut self, error: &StorageError) {
-        self.durable.has_failed |= !error.is_full();
+    /// system may have dropped what it could not write, and a later sync would not tell. A job whose
+    /// log was cut since, or replaced, may have lost its files to that: it says nothing of this one.
+    /// Tells whether it counts.
+    pub fn flush_failed(&mut self, failed: &FlushFailed) -> bool {
+        let counts = failed.generation == self.generation();
+        self.durable.has_failed |= counts && !failed.error.is_full();
+        counts
     }
 
     /// Whether `flush.ms` asks for a flush, or a closed segment waits for one.

@@ -7,6 +7,7 @@
 //! [`super::recover`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use types::{Offset, TimestampMs};
 
@@ -126,6 +127,7 @@ impl<D: Disk> Log<D> {
             recent: RecentBatches::default(),
             producers: Producers::default(),
             epochs: Epochs::default(),
+            epoch_file: Arc::default(),
             durable: Durable::new(opening.recovery_point, opening.now),
             recovery: Recovery::default(),
         }

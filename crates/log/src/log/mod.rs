@@ -3,6 +3,7 @@
 mod append;
 mod close;
 mod compact;
+mod epoch_file;
 mod epochs;
 mod flush;
 mod load;
@@ -18,13 +19,14 @@ mod time;
 mod truncate;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use types::{LeaderEpoch, Offset, TimestampMs};
 
 pub use append::Appended;
 pub use close::Closing;
 pub use compact::{Compaction, Dirtiness};
-pub use flush::{FlushJob, Flushed};
+pub use flush::{FlushFailed, FlushJob, Flushed};
 pub use load::{Opening, Recovery};
 pub use read::Slice;
 pub use relocate::Piece;
@@ -37,6 +39,7 @@ use crate::epochs::Epochs;
 use crate::home::Home;
 use crate::producer::Producers;
 use crate::segment::Segment;
+use epoch_file::EpochFile;
 use recent::RecentBatches;
 
 /// A partition's log. Every method is synchronous; the owner sees to it that one runs at a time.
@@ -57,9 +60,14 @@ pub struct Log<D: Disk> {
     recent: RecentBatches,
     producers: Producers,
     epochs: Epochs,
+    epoch_file: Arc<EpochFile>,
     durable: Durable,
     recovery: Recovery,
 }
+
+/// Another one after each cut of the log, and after another log has taken its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation(u64);
 
 /// How far the log is known to be on disk.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +102,11 @@ impl<D: Disk> Log<D> {
     /// Everything before it is on disk.
     pub const fn recovery_point(&self) -> Offset {
         self.durable.recovery_point
+    }
+
+    /// What was begun on a log of another generation says nothing of this one.
+    pub const fn generation(&self) -> Generation {
+        Generation(self.durable.truncations)
     }
 
     /// What opening the log had to mend.

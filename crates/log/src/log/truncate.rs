@@ -4,7 +4,7 @@ use types::{Offset, TimestampMs};
 
 use super::Log;
 use crate::checkpoint::epochs_text;
-use crate::disk::{Disk, Durability, replace_whole};
+use crate::disk::Disk;
 use crate::error::{Attempt as _, LogError, StorageError};
 use crate::names::{FileName, LEADER_EPOCHS, Part, Stage};
 use crate::segment::Segment;
@@ -86,9 +86,9 @@ impl<D: Disk> Log<D> {
         if !self.epochs.is_stored() {
             let path = self.home.join(LEADER_EPOCHS);
             let text = epochs_text(self.epochs.entries());
-            replace_whole(&self.home.disk, &path, text.as_bytes(), Durability::Synced)
-                .attempt("write", &path)?;
-            self.epochs.mark_stored(self.epochs.changes());
+            let changes = self.epochs.changes();
+            self.epoch_file.write(&self.home.disk, &path, (&text, changes))?;
+            self.epochs.mark_stored(changes);
         }
         Ok(())
     }
