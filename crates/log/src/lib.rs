@@ -19,7 +19,7 @@ mod segment;
 pub use checkpoint::OffsetsByPartition;
 pub use clean::{Cleaned, Cleaning, Mapped, OffsetMap};
 pub use config::LogConfig;
-pub use directory::{Folder, LogDir, MetaProperties, Relocated, VolumeSynced};
+pub use directory::{Collected, Folder, LogDir, MetaProperties, Relocated, VolumeSynced};
 pub use disk::{
     Access, Disk, DiskFile, Entry, HeldLock, MemDisk, MemFile, Outage, RealDisk, RealFile, Space,
     Stat, Survival, WatchedDisk, Witness, without_waiting,

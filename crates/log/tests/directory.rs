@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use common::*;
 use log::{
-    Access, Disk, DiskFile, FileCache, FolderState, LogConfig, LogDir, MemDisk, MetaProperties,
-    OffsetsByPartition, Outage, RealDisk, Survival,
+    Access, Collected, Disk, DiskFile, FileCache, FolderState, LogConfig, LogDir, MemDisk,
+    MetaProperties, OffsetsByPartition, Outage, RealDisk, Survival,
 };
 use types::{NodeId, Offset, Partition, TimestampMs, Uuid};
 
@@ -93,6 +93,58 @@ fn a_recreated_partition_knows_nothing_of_its_predecessor() {
     assert_eq!(values(&mut log).len(), 2);
     assert_eq!(log_dir.topic_id("t", P0).unwrap(), Some(Uuid([4; 16])));
     assert_eq!(log_dir.folders().unwrap().len(), 1);
+}
+
+fn collected(offset: i64) -> Collected {
+    Collected {
+        recovery_points: offsets(offset),
+        start_offsets: offsets(offset),
+        high_watermarks: offsets(offset),
+    }
+}
+
+#[test]
+fn what_was_collected_of_a_log_is_not_said_of_its_successor() {
+    let disk = MemDisk::new();
+    let log_dir = open(&disk);
+    drop(log_dir.create_log("t", P0, ID, LogConfig::default(), NOW).unwrap());
+    log_dir.begin_to_collect();
+    log_dir.retire_log("t", P0, Uuid([9; 16])).unwrap();
+    let mut log = log_dir.create_log("t", P0, Uuid([4; 16]), LogConfig::default(), NOW).unwrap();
+    append(&mut log, &batch(2, b"other")).unwrap();
+    log_dir.store_collected(&collected(5)).unwrap();
+    let log_dir = open(&disk.survive(Survival::Everything));
+    let mut log = log_dir.open_log("t", P0, LogConfig::default(), NOW).unwrap();
+    assert_eq!((log.start_offset(), log.end_offset()), (Offset(0), Offset(2)));
+    assert_eq!(values(&mut log).len(), 2);
+    assert_eq!(log_dir.high_watermarks(), OffsetsByPartition::new());
+}
+
+#[test]
+fn what_was_collected_of_a_log_before_it_was_cut_does_not_count() {
+    let disk = MemDisk::new();
+    let log_dir = open(&disk);
+    let mut log = log_dir.create_log("t", P0, ID, LogConfig::default(), NOW).unwrap();
+    for _ in 0..5 {
+        append(&mut log, &batch(1, b"value")).unwrap();
+    }
+    log.flush(NOW).unwrap();
+    log.delete_records(Offset(5)).unwrap();
+    log_dir.begin_to_collect();
+    log_dir.store_collected(&collected(5)).unwrap();
+    log_dir.begin_to_collect();
+    log.truncate_to(Offset(3), NOW).unwrap();
+    log_dir.store_cut("t", P0, log.recovery_point(), log.start_offset()).unwrap();
+    for _ in 0..3 {
+        append(&mut log, &batch(1, b"other")).unwrap();
+    }
+    log_dir.store_collected(&collected(5)).unwrap();
+    let log_dir = open(&disk.survive(Survival::Everything));
+    let log = log_dir.open_log("t", P0, LogConfig::default(), NOW).unwrap();
+    assert_eq!((log.start_offset(), log.end_offset()), (Offset(3), Offset(6)));
+    assert_eq!(log.recovery_point(), Offset(3));
+    log_dir.store_collected(&collected(6)).unwrap();
+    assert_eq!(log_dir.high_watermarks(), offsets(6), "the next round counts again");
 }
 
 #[test]

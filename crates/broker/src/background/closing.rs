@@ -5,7 +5,7 @@
 //!   many logs   each is written to its end ▸ one sync of the volume ▸ each takes note ▸ one more
 //! ```
 
-use super::checkpoints::checkpoints_of;
+use super::checkpoints;
 use crate::partition::{LogDirectory, Partition, Partitions, now};
 use log::{Closing, LogError};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ pub(crate) fn close_logs(partitions: &Partitions, epoch: Option<BrokerEpoch>) {
             true => close_each(&open),
             false => close_together(directory, &open),
         };
-        let stored = directory.store_checkpoints(&checkpoints_of(directory, &all));
+        let stored = checkpoints::store_of(directory, &all);
         if let Err(error) = &stored {
             tracing::error!(path = %directory.path.display(), %error, "cannot write checkpoints");
         }

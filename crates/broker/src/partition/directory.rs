@@ -1,8 +1,9 @@
 //! One log directory as partitions use it: which logs it has, and threads that may block on it.
 
 use super::BlockingPool;
+use crate::storage::random_id;
 use log::{
-    FolderState, Log, LogConfig, LogDir, LogError, OffsetsByPartition, RealDisk, Relocated, Space,
+    Collected, FolderState, Log, LogConfig, LogDir, LogError, RealDisk, Relocated, Space,
     StorageError, VolumeSynced, WatchedDisk, Witness,
 };
 use metadata::image::DIRECTORY_LOST;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
-use types::{BrokerEpoch, DirectoryId, Offset, Partition, TimestampMs, TopicId, Uuid};
+use types::{BrokerEpoch, DirectoryId, Offset, Partition, TimestampMs, TopicId};
 
 /// A log on the machine's file system.
 pub(crate) type PartitionLog = Log<WatchedDisk>;
@@ -178,7 +179,7 @@ impl LogDirectory {
             if folder.is_dir() {
                 match files.topic_id(topic, index)? {
                     Some(found) if found != id => {
-                        let path = files.retire_log(topic, index, unique(found, index))?;
+                        let path = files.retire_log(topic, index, random_id())?;
                         self.put_aside(path, config.file_delete_delay_ms);
                     }
                     Some(_) => return files.open_log(topic, index, config, now()),
@@ -210,7 +211,7 @@ impl LogDirectory {
             if !folder.is_dir() || files.topic_id(topic, index)?.is_some_and(|found| found != id) {
                 return Ok(());
             }
-            let path = files.retire_log(topic, index, unique(id, index))?;
+            let path = files.retire_log(topic, index, random_id())?;
             self.note_gone(topic, index.0);
             self.put_aside(path, delay_ms);
             Ok(())
@@ -243,7 +244,7 @@ impl LogDirectory {
         index: i32,
         config: LogConfig,
     ) -> Result<Option<PartitionLog>, LogError> {
-        let unique = crate::storage::random_id();
+        let unique = random_id();
         let create = |files: &LogDir<WatchedDisk>| {
             files.create_future(topic, Partition(index), id, unique, config, now())
         };
@@ -279,13 +280,18 @@ impl LogDirectory {
         self.with_files(|files| Ok(files.remove_folder(folder)?))
     }
 
-    /// Writes the three checkpoints of this directory.
-    pub(crate) fn store_checkpoints(&self, logs: &Checkpoints) -> Result<(), LogError> {
+    /// Writes the three checkpoints of this directory with what `collect` finds.
+    pub(crate) fn store_checkpoints(
+        &self,
+        collect: impl FnOnce() -> Collected,
+    ) -> Result<(), LogError> {
         self.with_files(|files| {
-            files.store_recovery_points(&logs.recovery_points)?;
-            files.store_start_offsets(&logs.start_offsets)?;
-            Ok(files.store_high_watermarks(&logs.high_watermarks)?)
-        })
+            files.begin_to_collect();
+            Ok(())
+        })?;
+        // not with the files in hand: whoever holds a log may wait for them
+        let collected = collect();
+        self.with_files(|files| Ok(files.store_collected(&collected)?))
     }
 
     /// A partition's high watermark as it was stored last; 0 without.
@@ -297,18 +303,19 @@ impl LogDirectory {
         self.with_files(|files| Ok(stored(files).unwrap_or(Offset::ZERO)))
     }
 
-    /// Notes up to where one log is on disk.
+    /// Notes up to where a log that was cut is on disk, and where it begins at the latest.
     ///
     /// # Errors
     /// When the checkpoint cannot be written, or the directory was given up.
-    pub(crate) fn store_recovery_point(
+    pub(crate) fn store_cut(
         &self,
         topic: &str,
         index: i32,
-        offset: Offset,
+        recovery_point: Offset,
+        start: Offset,
     ) -> Result<(), LogError> {
-        let points = OffsetsByPartition::from([((topic.to_owned(), Partition(index)), offset)]);
-        self.with_files(|files| Ok(files.store_recovery_points(&points)?))
+        let index = Partition(index);
+        self.with_files(|files| Ok(files.store_cut(topic, index, recovery_point, start)?))
     }
 
     /// Up to where a log is compacted.
@@ -369,14 +376,6 @@ impl LogDirectory {
     }
 }
 
-/// What a directory's checkpoint files hold.
-#[derive(Debug, Default)]
-pub(crate) struct Checkpoints {
-    pub recovery_points: OffsetsByPartition,
-    pub start_offsets: OffsetsByPartition,
-    pub high_watermarks: OffsetsByPartition,
-}
-
 /// Bytes of a log's segments, by its files.
 pub(crate) fn folder_bytes(folder: &Path) -> u64 {
     segments(folder).map(|(_, bytes)| bytes).sum()
@@ -397,11 +396,23 @@ pub(crate) fn now() -> TimestampMs {
     TimestampMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// An id for a retired folder's name; two partitions of a name never have the same.
-fn unique(topic: TopicId, index: Partition) -> Uuid {
-    let mut bytes = topic.0;
-    for (byte, other) in bytes.iter_mut().zip(index.0.to_be_bytes()) {
-        *byte ^= other;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log::FileCache;
+
+    const TOPIC: TopicId = TopicId::from_random([7; 16]);
+
+    #[test]
+    fn a_replica_may_leave_a_directory_twice_before_its_folder_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = WatchedDisk::new(folder.path().to_owned());
+        let files = LogDir::open(disk, FileCache::new(4), folder.path().to_owned()).unwrap();
+        let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
+        for _ in 0..2 {
+            directory.open_log("t", TOPIC, 0, LogConfig::default()).unwrap();
+            directory.retire("t", TOPIC, 0, 60_000).unwrap();
+        }
+        assert_eq!(directory.take_due(TimestampMs(i64::MAX)).len(), 2);
     }
-    Uuid(bytes)
 }

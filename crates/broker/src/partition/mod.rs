@@ -19,7 +19,7 @@ mod throttle;
 mod topic;
 mod waiters;
 
-pub(crate) use directory::{Checkpoints, LogDirectory, folder_bytes, now};
+pub(crate) use directory::{LogDirectory, folder_bytes, now};
 pub(crate) use ends::EndsSeen;
 pub(crate) use future::{FutureReplica, Step};
 pub(crate) use leadership::Leader;

@@ -377,12 +377,12 @@ impl LogGuard<'_> {
                 tracing::info!(partition = ?self.partition, from = %self.end_offset(), to = %end,
                     "cut what the leader does not have");
                 self.truncate_to(end, now)?;
-                self.store_recovery_point()
+                self.store_cut()
             }
             FollowerEffect::RestartAt(start) => {
                 tracing::info!(partition = ?self.partition, at = %start, "begins anew");
                 self.start_over_at(start, now)?;
-                self.store_recovery_point()
+                self.store_cut()
             }
             FollowerEffect::Append => self.append_leaders(records, now),
             FollowerEffect::StartsAt(start) => self.delete_records(start).map(drop),
@@ -399,16 +399,16 @@ impl LogGuard<'_> {
             return self.append_replicated(records, now).map(drop);
         }
         self.start_over_at(base, now)?;
-        self.store_recovery_point()?;
+        self.store_cut()?;
         self.append_replicated(records, now)?;
         self.delete_records(start).map(drop)
     }
 
-    /// What was cut is not to count as durable when the log has grown again.
-    fn store_recovery_point(&self) -> Result<(), LogError> {
+    /// What was cut is not to count as durable, nor as deleted, when the log has grown again.
+    fn store_cut(&self) -> Result<(), LogError> {
         let Partition { topic, index, .. } = self.partition;
         let directory = self.partition.directory();
-        directory.store_recovery_point(&topic.name, *index, self.recovery_point())
+        directory.store_cut(&topic.name, *index, self.recovery_point(), self.start_offset())
     }
 
     /// Follows from where the log really is; after a failure, not at once.

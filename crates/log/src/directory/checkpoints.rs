@@ -20,6 +20,8 @@ pub(super) struct Checkpoint {
     offsets: OffsetsByPartition,
     /// Gone here, but still in the file.
     stale: BTreeSet<Key>,
+    /// While somebody collects offsets of all logs: those of which something newer was said since.
+    overtaken: Option<BTreeSet<Key>>,
 }
 
 impl Checkpoint {
@@ -41,7 +43,7 @@ impl Checkpoint {
             }
             parsed => parsed?,
         };
-        Ok(Self { path, offsets, stale: BTreeSet::new() })
+        Ok(Self { path, offsets, stale: BTreeSet::new(), overtaken: None })
     }
 
     pub(super) const fn offsets(&self) -> &OffsetsByPartition {
@@ -55,6 +57,7 @@ impl Checkpoint {
     /// The partition's log is no more. Its line goes with the next store: it does no harm to anyone
     /// but a partition of the same name, see [`Checkpoint::make_way`].
     pub(super) fn forget(&mut self, key: &Key) {
+        self.overtake(key);
         if self.offsets.remove(key).is_some() {
             self.stale.insert(key.clone());
         }
@@ -66,12 +69,42 @@ impl Checkpoint {
         if self.stale.contains(key) { self.write(disk) } else { Ok(()) }
     }
 
+    /// Somebody begins to collect what [`Checkpoint::store_collected`] gets.
+    pub(super) fn begin_to_collect(&mut self) {
+        self.overtaken.get_or_insert_default();
+    }
+
+    /// What was collected of this log is out of date.
+    pub(super) fn overtake(&mut self, key: &Key) {
+        if let Some(overtaken) = &mut self.overtaken {
+            overtaken.insert(key.clone());
+        }
+    }
+
+    /// As [`Checkpoint::store`], but for the logs that were stored, cut, made or put aside since
+    /// [`Checkpoint::begin_to_collect`]: their offsets may be those of before.
+    pub(super) fn store_collected<D: Disk>(
+        &mut self,
+        disk: &D,
+        offsets: &OffsetsByPartition,
+    ) -> Result<(), StorageError> {
+        let overtaken = self.overtaken.take().unwrap_or_default();
+        self.take_in(offsets.iter().filter(|(key, _)| !overtaken.contains(key)));
+        self.write(disk)
+    }
+
     /// Takes in `offsets`, keeps those of all other logs, and writes the file.
     pub(super) fn store<D: Disk>(
         &mut self,
         disk: &D,
         offsets: &OffsetsByPartition,
     ) -> Result<(), StorageError> {
+        offsets.keys().for_each(|key| self.overtake(key));
+        self.take_in(offsets.iter());
+        self.write(disk)
+    }
+
+    fn take_in<'a>(&mut self, offsets: impl Iterator<Item = (&'a Key, &'a Offset)>) {
         for (key, offset) in offsets {
             match self.offsets.get_mut(key) {
                 Some(known) => *known = *offset,
@@ -80,7 +113,6 @@ impl Checkpoint {
                 }
             }
         }
-        self.write(disk)
     }
 
     fn write<D: Disk>(&mut self, disk: &D) -> Result<(), StorageError> {

@@ -72,6 +72,14 @@ impl Kept {
     }
 }
 
+/// What the open logs of a directory say of themselves.
+#[derive(Debug, Default)]
+pub struct Collected {
+    pub recovery_points: OffsetsByPartition,
+    pub start_offsets: OffsetsByPartition,
+    pub high_watermarks: OffsetsByPartition,
+}
+
 /// The proof of [`LogDir::sync_volume`].
 #[derive(Debug)]
 pub struct VolumeSynced(());
@@ -309,6 +317,51 @@ impl<D: Disk> LogDir<D> {
     /// What the disk says; the old checkpoint stands then.
     pub fn store_high_watermarks(&self, offsets: &OffsetsByPartition) -> Result<(), StorageError> {
         self.kept().high_watermarks.store(&self.disk, offsets)
+    }
+
+    /// Before the offsets are read that [`LogDir::store_collected`] gets: what is said of a single
+    /// log from here on, and which logs come and go, is newer than they are.
+    pub fn begin_to_collect(&self) {
+        let mut kept = self.kept();
+        let Kept { recovery_points, start_offsets, high_watermarks, .. } = &mut *kept;
+        for checkpoint in [recovery_points, start_offsets, high_watermarks] {
+            checkpoint.begin_to_collect();
+        }
+    }
+
+    /// Writes what was collected.
+    ///
+    /// # Errors
+    /// What the disk says; the old checkpoints stand then.
+    pub fn store_collected(&self, collected: &Collected) -> Result<(), StorageError> {
+        let Collected { recovery_points, start_offsets, high_watermarks } = collected;
+        self.kept().recovery_points.store_collected(&self.disk, recovery_points)?;
+        self.kept().start_offsets.store_collected(&self.disk, start_offsets)?;
+        self.kept().high_watermarks.store_collected(&self.disk, high_watermarks)
+    }
+
+    /// Notes up to where a log that was cut is on disk, and that it begins no later than `start`:
+    /// what the checkpoints say of it is not to count when it has grown again.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn store_cut(
+        &self,
+        topic: &str,
+        partition: Partition,
+        recovery_point: Offset,
+        start: Offset,
+    ) -> Result<(), StorageError> {
+        let key = (topic.to_owned(), partition);
+        let mut kept = self.kept();
+        kept.checkpoints().into_iter().for_each(|checkpoint| checkpoint.overtake(&key));
+        let begins_later = kept.start_offsets.get(&key).is_some_and(|known| known > start);
+        let only = |offset| OffsetsByPartition::from([(key.clone(), offset)]);
+        kept.recovery_points.store(&self.disk, &only(recovery_point))?;
+        if begins_later {
+            kept.start_offsets.store(&self.disk, &only(start))?;
+        }
+        Ok(())
     }
 
     /// Up to where a log is compacted; its beginning where nothing says so.
