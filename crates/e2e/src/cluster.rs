@@ -229,13 +229,15 @@ impl Cluster {
     /// Creates a topic with three replicas a partition.
     ///
     /// # Panics
-    /// If it is refused.
+    /// If it does not come to be, with all logs.
     pub fn create_topic(&self, name: &str, partitions: i32) {
-        let topic =
-            NewTopic { name: name.to_owned(), partitions: Some(partitions), ..NewTopic::default() };
-        let created = self.ask(async |admin| admin.create_topics(&[topic], false).await);
-        let verdict = created.ok().and_then(|mut verdicts| verdicts.remove(name));
-        assert!(matches!(verdict, Some(Ok(()))), "{name}: {verdict:?}\n{}", self.story());
+        let partitions = Some(partitions);
+        let topic = [NewTopic { name: name.to_owned(), partitions, ..NewTopic::default() }];
+        self.await_state(&format!("the topic {name} is created"), || {
+            // an attempt whose answer was lost may have been carried out
+            let _ = self.ask(async |admin| admin.create_topics(&topic, false).await);
+            self.topic(name).is_some()
+        });
         self.await_in_sync();
     }
 
