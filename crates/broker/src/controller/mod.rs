@@ -2,7 +2,7 @@
 //! observer of the quorum, publishes the image, and decides while the quorum has elected it.
 //!
 //! ```text
-//! handlers ──submit──▶ [orders] ──▶ worker: decide ▸ append ▸ sync ▸ commit ──▶ publisher: show ▸ answer
+//! handlers ──submit──▶ [orders] ──▶ worker: decide ▸ write ▸ commit ─▶ publisher: show ▸ answer
 //! other nodes ◀──── quorum ────────▶   │                  │                        │
 //!                                  raft::Raft        metadata log        ArcSwap<Image>, listener
 //! ```
