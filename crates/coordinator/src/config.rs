@@ -19,6 +19,9 @@ pub struct GroupConfig {
     pub record_bytes_max: usize,
     /// `offsets.retention.minutes`, in milliseconds
     pub offsets_retention_ms: i64,
+    /// A rule that does not hold.
+    #[cfg(any(test, feature = "broken"))]
+    pub broken: Option<crate::Broken>,
 }
 
 impl Default for GroupConfig {
@@ -32,6 +35,8 @@ impl Default for GroupConfig {
             offset_metadata_bytes_max: 4_096,
             record_bytes_max: 1_048_588 - 128,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1_000,
+            #[cfg(any(test, feature = "broken"))]
+            broken: None,
         }
     }
 }

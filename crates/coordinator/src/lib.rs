@@ -10,6 +10,8 @@
 //! records of a whole batch, and speaks only then. If the append fails it drops the shard, refuses
 //! what waits, and replays the log into another one: what was never durable was never spoken of.
 
+#[cfg(any(test, feature = "broken"))]
+mod broken;
 mod classic;
 mod codec;
 mod config;
@@ -23,6 +25,8 @@ mod shard;
 mod subscription;
 mod wakes;
 
+#[cfg(any(test, feature = "broken"))]
+pub use broken::Broken;
 pub use classic::{ClassicGroup, Member, State};
 pub use codec::RecordBytes;
 pub use config::GroupConfig;

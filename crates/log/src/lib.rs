@@ -1,5 +1,7 @@
 //! One partition's log on disk (a crate because of a stricter law: synchronous, over a small Disk).
 
+#[cfg(any(test, feature = "broken"))]
+mod broken;
 mod checkpoint;
 mod clean;
 mod config;
@@ -16,6 +18,8 @@ mod producer;
 mod scan;
 mod segment;
 
+#[cfg(any(test, feature = "broken"))]
+pub use broken::Broken;
 pub use checkpoint::OffsetsByPartition;
 pub use clean::{Cleaned, Cleaning, Mapped, OffsetMap};
 pub use config::LogConfig;

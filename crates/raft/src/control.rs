@@ -65,6 +65,17 @@ impl ControlHistory {
         self.versions.last().map_or(0, |(_, version)| *version)
     }
 
+    /// The voters and the version at every offset.
+    #[cfg(any(test, feature = "broken"))]
+    pub fn hash_sameness(&self, to: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        self.versions.hash(to);
+        for (offset, voters) in &self.voters {
+            offset.hash(to);
+            voters.iter().for_each(|voter| voter.key.hash(to));
+        }
+    }
+
     pub fn append(&mut self, offset: Offset, record: &ControlRecord) {
         match record {
             ControlRecord::LeaderChange { .. } => {}

@@ -7,7 +7,7 @@ use types::NodeId;
 use crate::voters::VoterSet;
 
 /// Votes by voter; `None` for one that has not answered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Tally {
     votes: BTreeMap<NodeId, Option<bool>>,
     /// Voters that could not be asked when last tried.

@@ -97,6 +97,8 @@ pub mod message;
 mod poll;
 mod quorum_state;
 mod role;
+#[cfg(any(test, feature = "broken"))]
+mod sameness;
 mod serve;
 mod serve_fetch;
 #[cfg(test)]

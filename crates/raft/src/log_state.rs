@@ -53,7 +53,7 @@ pub enum Position {
 ///     |----------------|================|=================|-----------|
 ///      held by snapshot     committed        may yet change   not flushed
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LogState {
     pub start: Offset,
     pub end: Offset,

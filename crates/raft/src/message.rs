@@ -88,7 +88,7 @@ pub struct EpochAnswer {
     pub leader: LeaderInfo,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FetchRequest {
     /// Id -1 for who only reads.
     pub replica: ReplicaKey,

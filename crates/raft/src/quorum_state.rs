@@ -6,7 +6,7 @@ use types::{LeaderEpoch, NodeId, Uuid};
 use crate::voters::ReplicaKey;
 
 /// What a node must remember of an election.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct QuorumState {
     pub epoch: LeaderEpoch,
     pub leader: Option<NodeId>,

@@ -62,7 +62,7 @@ pub(crate) struct Follower {
 }
 
 /// A snapshot that is being fetched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Download {
     pub snapshot: SnapshotId,
     pub position: u64,

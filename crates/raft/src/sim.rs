@@ -6,7 +6,6 @@
 
 mod check;
 mod disk;
-mod explore;
 mod network;
 mod shell;
 mod story;

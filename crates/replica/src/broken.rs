@@ -17,6 +17,8 @@ pub enum BrokenRule {
     /// A leader does not note its epoch before its first record: a follower that has records of an
     /// epoch in between finds no end.
     NotesNoEpoch,
+    /// Records are acknowledged before every replica in sync has them.
+    AcknowledgesAlone,
     /// The high watermark follows whoever is slowest, down as well as up.
     WatermarkFalls,
     /// Who has caught up is not proposed for the ISR.

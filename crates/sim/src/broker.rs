@@ -7,7 +7,7 @@ use replica::{Fetch, IsrAnswer, IsrProposal, LeaderInput};
 use types::{BrokerEpoch, ErrorCode, LeaderEpoch, PartitionEpoch, Uuid};
 use wire::alter_partition_request::{AlterPartitionRequest, BrokerState, PartitionData, TopicData};
 
-use crate::env::{Checked, Env, Place};
+use crate::env::{Checked, Env, Place, ShellRule};
 use crate::groups::GroupHost;
 use crate::leading::Parked;
 use crate::message::{Command, Key, Outcome, Reply, Request};
@@ -277,7 +277,8 @@ impl Broker {
     pub fn image_changed(&mut self, process: &mut Process, env: &mut Env) -> Checked {
         let image = process.image.clone();
         let registered = image.cluster().broker(process.id()).map(|broker| broker.epoch);
-        if self.epoch.is_none() || registered != self.epoch {
+        let is_registered = self.epoch.is_some() && registered == self.epoch;
+        if !is_registered && !env.is_broken(ShellRule::LeadsUnregistered) {
             return Ok(());
         }
         self.drop_removed(process, &image);

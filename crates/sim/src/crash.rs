@@ -14,7 +14,8 @@ impl Node {
         let Some(process) = self.process() else { return };
         let run = process.broker.as_ref().and_then(|broker| broker.epoch);
         let waiting: Vec<_> = process.waiting.values().copied().collect();
-        env.narrate(|| format!("node {} crashes: {loss:?}", self.place));
+        let place = process.place;
+        env.narrate(|| format!("node {place} crashes: {loss:?}"));
         env.network.muted = None;
         if env.shape.tells_gone {
             // a process that ends closes its connections; a machine that does takes them with it
@@ -23,17 +24,19 @@ impl Node {
                 let content = Content::Reply(None);
                 env.network.send(env.now, Envelope { from, to, life, number, content });
             }
-            for to in (0..env.shape.nodes.len()).filter(|to| *to != self.place) {
+            for to in (0..env.shape.nodes.len()).filter(|to| *to != place) {
                 let content = Content::Gone(run.unwrap_or(types::BrokerEpoch(-1)));
                 let number = env.number();
-                let envelope = Envelope { from: self.place, to, life: self.life, number, content };
+                let life = process.life;
+                let envelope = Envelope { from: place, to, life, number, content };
                 env.network.send(env.now, envelope);
             }
         }
         if loss == Loss::Power {
-            let keys = env.shadow.keys_on(self.place);
-            env.shadow.lose(self.place, &keys);
+            let keys = env.shadow.keys_on(place);
+            env.shadow.lose(place, &keys);
             env.shadow.visit("loses power");
+            process.note_ends();
         }
         env.shadow.visit("crashes");
         self.gone(env, loss);

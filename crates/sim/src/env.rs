@@ -28,22 +28,26 @@ pub const BEGINNING_MS: i64 = 1_000_000;
 pub enum Mutation {
     Raft(raft::Broken),
     Replica(replica::BrokenRule),
+    Log(log::Broken),
+    Group(coordinator::Broken),
     Shell(ShellRule),
 }
 
 /// A rule of the shells that the simulator stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShellRule {
-    /// A leader appends what a producer sent before, because it does not ask who wrote it.
-    ForgetsProducers,
     /// A controller answers before its records are committed.
     SpeaksEarly,
     /// A coordinator answers before its records are committed.
     GroupsSpeakEarly,
-    /// A leader acknowledges what it alone has.
-    AcknowledgesAlone,
     /// A controller that lost its leadership goes on with what it had decided.
     KeepsUncommitted,
+    /// A snapshot takes the place of the log, but not of what was made of it.
+    KeepsImage,
+    /// A leader takes a follower's position for one in its own log, whatever epoch it names.
+    TrustsPositions,
+    /// A broker that comes back leads what its former life led, before it is registered.
+    LeadsUnregistered,
 }
 
 /// A snapshot of the metadata log, the same on every node that has it.
@@ -122,17 +126,23 @@ impl Env {
     }
 
     pub fn raft_rule(&self) -> Option<raft::Broken> {
-        match self.mutation {
-            Some(Mutation::Raft(rule)) => Some(rule),
-            Some(Mutation::Replica(_) | Mutation::Shell(_)) | None => None,
-        }
+        let Some(Mutation::Raft(rule)) = self.mutation else { return None };
+        Some(rule)
     }
 
     pub fn replica_rule(&self) -> Option<replica::BrokenRule> {
-        match self.mutation {
-            Some(Mutation::Replica(rule)) => Some(rule),
-            Some(Mutation::Raft(_) | Mutation::Shell(_)) | None => None,
-        }
+        let Some(Mutation::Replica(rule)) = self.mutation else { return None };
+        Some(rule)
+    }
+
+    pub fn log_rule(&self) -> Option<log::Broken> {
+        let Some(Mutation::Log(rule)) = self.mutation else { return None };
+        Some(rule)
+    }
+
+    pub fn group_rule(&self) -> Option<coordinator::Broken> {
+        let Some(Mutation::Group(rule)) = self.mutation else { return None };
+        Some(rule)
     }
 
     /// Sends a request; its number comes back with the reply.

@@ -187,6 +187,7 @@ impl Partition {
     ) -> Result<Then, String> {
         match error {
             log::LogError::DiskFull(_) => {
+                env.shadow.visit("has no room for a record");
                 self.start(env, work)?;
                 if let Role::Follower(follower) = &mut self.role {
                     let ours = LogEpochs(&self.log);

@@ -49,8 +49,9 @@ fn now(env: &Env) -> Now {
     Now { instant: env.instant(), wall: env.timestamp() }
 }
 
-fn config() -> GroupConfig {
+fn config(env: &Env) -> GroupConfig {
     GroupConfig {
+        broken: env.group_rule(),
         initial_rebalance_delay_ms: 100,
         session_timeout_ms_min: 100,
         session_timeout_ms_max: 60_000,
@@ -75,7 +76,7 @@ impl Broker {
         };
         let (start, end) = (partition.log.start_offset(), partition.log.end_offset());
         let Some(bytes) = read_all(&mut partition.log, start, end) else { return Ok(()) };
-        let mut shard = GroupShard::new(config());
+        let mut shard = GroupShard::new(config(env));
         for entry in entries(&bytes) {
             let key = entry.key.as_deref().unwrap_or_default();
             let stored = StoredRecord::decode(key, entry.value.as_deref());

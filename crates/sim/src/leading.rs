@@ -162,12 +162,18 @@ impl Partition {
             env.answer(back, Reply::Produce(Err(ErrorCode::NotLeaderOrFollower)));
             return Ok(Ok(()));
         }
-        let forgets = env.is_broken(ShellRule::ForgetsProducers);
-        let origin = if forgets { Origin::Coordinator } else { Origin::Client };
-        let appended = match self.log.append(&batch, origin, epoch, env.timestamp()) {
+        let appended = match self.log.append(&batch, Origin::Client, epoch, env.timestamp()) {
             Ok(appended) => appended,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                if matches!(error, LogError::DiskFull(_)) {
+                    env.shadow.visit("has no room for a record");
+                }
+                return Ok(Err(error));
+            }
         };
+        if appended.is_duplicate {
+            env.shadow.visit("recognises a duplicate");
+        }
         let base = appended.base_offset;
         if request.acks_all {
             self.waiters.push(Waiter { base, end: appended.last_offset.plus(1), to: back });
@@ -199,7 +205,8 @@ impl Partition {
         if fetch.epoch > epoch {
             return refused(ErrorCode::UnknownLeaderEpoch);
         }
-        if fetch.last_fetched != LeaderEpoch::NONE {
+        let is_judged = !env.is_broken(ShellRule::TrustsPositions);
+        if is_judged && fetch.last_fetched != LeaderEpoch::NONE {
             match divergence(&LogEpochs(&self.log), fetch.offset, fetch.last_fetched) {
                 Err(_) => return refused(ErrorCode::OffsetOutOfRange),
                 Ok(Some(end)) => return Ok((Fetched::Diverging(end), Vec::new())),

@@ -149,6 +149,13 @@ impl Broker {
             return false;
         };
         let id = directories[at].id;
+        if partition.log.recovery().truncated_bytes > 0 {
+            env.shadow.visit("cuts off a torn write");
+        }
+        let ended_at = process.stable.directories[at].ended_at.remove(&key);
+        if ended_at.is_some_and(|end| partition.log.end_offset() < end) {
+            env.shadow.visit("comes back without what was not synced");
+        }
         self.partitions.insert(key, partition);
         if assigned != Some(id) {
             self.assign_directory(process, env, key, at);

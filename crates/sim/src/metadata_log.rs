@@ -56,6 +56,11 @@ impl MetadataLog {
         self.log.end_offset()
     }
 
+    /// What survives a crash.
+    pub fn synced_end(&self) -> Offset {
+        self.log.recovery_point()
+    }
+
     pub fn append_control(
         &mut self,
         first: usize,

@@ -24,6 +24,10 @@ const SLOW_MS_MAX: usize = 1_500;
 pub struct Network {
     under_way: BTreeMap<(i64, u64), Envelope>,
     sequence: u64,
+    /// The newest that arrived over each link.
+    newest: BTreeMap<(Place, Place), u64>,
+    /// How often it did what to a message.
+    pub visits: BTreeMap<&'static str, u32>,
     /// Links that carry nothing, from and to.
     pub cut: BTreeSet<(Place, Place)>,
     pub weather: Weather,
@@ -37,6 +41,8 @@ impl Network {
         Self {
             under_way: BTreeMap::new(),
             sequence: 0,
+            newest: BTreeMap::new(),
+            visits: BTreeMap::new(),
             cut: BTreeSet::new(),
             weather,
             muted: None,
@@ -45,11 +51,17 @@ impl Network {
     }
 
     pub fn send(&mut self, now: i64, envelope: Envelope) {
-        let is_cut = self.cut.contains(&(envelope.from, envelope.to));
-        if is_cut || self.muted == Some(envelope.from) || self.happens(self.weather.lost) {
+        if self.cut.contains(&(envelope.from, envelope.to)) {
+            return self.visit("stops a message at a cut");
+        }
+        if self.muted == Some(envelope.from) {
             return;
         }
+        if self.happens(self.weather.lost) {
+            return self.visit("loses a message");
+        }
         if self.happens(self.weather.twice) {
+            self.visit("brings a message twice");
             self.post(now, envelope.clone());
         }
         self.post(now, envelope);
@@ -66,10 +78,19 @@ impl Network {
             if next.key().0 > now {
                 return None;
             }
+            let sequence = next.key().1;
             let envelope = next.remove();
-            if !self.cut.contains(&(envelope.from, envelope.to)) {
-                return Some(envelope);
+            let link = (envelope.from, envelope.to);
+            if self.cut.contains(&link) {
+                continue;
             }
+            let newest = self.newest.entry(link).or_insert(sequence);
+            if *newest > sequence {
+                self.visit("brings a message behind a later one");
+            } else {
+                *newest = sequence;
+            }
+            return Some(envelope);
         }
     }
 
@@ -79,12 +100,19 @@ impl Network {
         self.under_way.insert((until, self.sequence), envelope);
     }
 
+    fn visit(&mut self, what: &'static str) {
+        *self.visits.entry(what).or_insert(0) += 1;
+    }
+
     fn happens(&mut self, thousandths: usize) -> bool {
         thousandths > 0 && self.chance.index_below(1000) < thousandths
     }
 
     fn post(&mut self, now: i64, envelope: Envelope) {
         let is_slow = self.happens(self.weather.slow);
+        if is_slow {
+            self.visit("delays a message");
+        }
         let ms_max = if is_slow { SLOW_MS_MAX } else { DELAY_MS_MAX };
         let delay = 1 + i64::try_from(self.chance.index_below(ms_max)).expect("a short while");
         self.sequence += 1;

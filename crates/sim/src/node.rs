@@ -79,6 +79,9 @@ impl Node {
         };
         self.life += 1;
         env.narrate(|| format!("node {} starts", self.place));
+        if self.life > 1 {
+            env.shadow.visit("restarts");
+        }
         let (process, effects) = open(env, self.place, self.life, *stable);
         self.state = State::Up(Box::new(process));
         match self.process() {
@@ -146,6 +149,7 @@ fn open(env: &mut Env, place: Place, life: u32, mut stable: Stable) -> (Process,
         waiting: BTreeMap::new(),
         fetched: Vec::new(),
         flush_at: None,
+        heard_at: env.now,
         replay: Replay::from_image(image.clone()),
         applied: from,
         image,
@@ -164,15 +168,16 @@ pub fn fresh_directory(env: &mut Env) -> Directory {
         is_dead: false,
         is_lost: false,
         high_watermarks: BTreeMap::new(),
+        ended_at: BTreeMap::new(),
         is_clean: true,
     }
 }
 
-fn metadata_directory(place: Place) -> Uuid {
+pub fn metadata_directory(place: Place) -> Uuid {
     Uuid([u8::try_from(place + 1).expect("few nodes"); 16])
 }
 
-fn endpoint(place: Place) -> Endpoint {
+pub fn endpoint(place: Place) -> Endpoint {
     Endpoint { host: "sim".to_owned(), port: u16::try_from(place).expect("few nodes") }
 }
 
@@ -184,13 +189,13 @@ pub fn replica_key(place: Place) -> ReplicaKey {
     ReplicaKey::new(node_id(place), metadata_directory(place))
 }
 
+pub fn voter(place: Place) -> Voter {
+    let kraft_versions = VersionRange { min: 0, max: 1 };
+    Voter { key: replica_key(place), endpoints: endpoints(place), kraft_versions }
+}
+
 /// The voters that the cluster was formatted with.
 pub fn voters(env: &Env) -> VoterSet {
-    let voter = |place: Place| Voter {
-        key: replica_key(place),
-        endpoints: endpoints(place),
-        kraft_versions: VersionRange { min: 0, max: 1 },
-    };
     env.shape.controllers().take(env.shape.voters).map(voter).collect()
 }
 

@@ -11,7 +11,7 @@ use replica::{
 };
 use types::{BrokerEpoch, ErrorCode, LeaderEpoch, NodeId, Offset, PartitionEpoch};
 
-use crate::env::{Checked, Env, Place, Return, ShellRule};
+use crate::env::{Checked, Env, Place, Return};
 use crate::message::{Key, Reply};
 use crate::process::Directory;
 
@@ -107,7 +107,8 @@ impl Partition {
         let opening = Opening { start_offset, recovery_point, is_clean: *is_clean, now };
         let config =
             LogConfig { segment_bytes: 2_000, index_interval_bytes: 200, ..LogConfig::default() };
-        let log = Log::open(disk.clone(), FileCache::new(8), folder, config, opening).ok()?;
+        let mut log = Log::open(disk.clone(), FileCache::new(8), folder, config, opening).ok()?;
+        log.set_broken(env.log_rule());
         let stored = high_watermarks.get(&key).copied().unwrap_or(Offset::ZERO);
         let high_watermark = stored.clamp(log.start_offset(), log.end_offset());
         Some(Self {
@@ -231,7 +232,10 @@ impl Partition {
                     env.shadow.exposes(self.key, epoch, offset)?;
                     self.compare(env, work.place, offset, true)?;
                 }
-                LeaderEffect::ProposeIsr(proposal) => work.proposals.push((self.key, proposal)),
+                LeaderEffect::ProposeIsr(proposal) => {
+                    env.shadow.visit("proposes an ISR");
+                    work.proposals.push((self.key, proposal));
+                }
             }
         }
         self.acknowledge(env);
@@ -255,10 +259,8 @@ impl Partition {
     /// Answers producers whose records every replica in sync has.
     pub fn acknowledge(&mut self, env: &mut Env) {
         let Role::Leader(leader) = &self.role else { return };
-        let alone = env.is_broken(ShellRule::AcknowledgesAlone);
         self.waiters.retain(|waiter| {
             let result = match leader.acknowledgement(waiter.end) {
-                Acknowledgement::Waiting if alone => Ok(waiter.base),
                 Acknowledgement::Waiting => return true,
                 Acknowledgement::Committed => Ok(waiter.base),
                 Acknowledgement::TooFewInSync => Err(ErrorCode::NotEnoughReplicasAfterAppend),

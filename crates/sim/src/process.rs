@@ -40,6 +40,8 @@ pub struct Directory {
     pub is_lost: bool,
     /// The file `replication-offset-checkpoint`.
     pub high_watermarks: BTreeMap<Key, Offset>,
+    /// Where logs ended when the power went.
+    pub ended_at: BTreeMap<Key, Offset>,
     /// Whether it was left in order.
     pub is_clean: bool,
 }
@@ -56,6 +58,8 @@ pub struct Process {
     /// The batches that the reply brought which is being taken.
     pub fetched: Vec<u8>,
     pub flush_at: Option<i64>,
+    /// When another node last asked something of the quorum here, or this one began to lead it.
+    pub heard_at: i64,
     /// The committed records, and how far they go.
     pub replay: Replay,
     pub applied: Offset,
@@ -89,6 +93,7 @@ impl Process {
             Request::Quorum(request) => {
                 let id = RequestId(env.number());
                 env.shadow.quorum.asked(id, &request);
+                self.heard_at = env.now;
                 self.waiting.insert(id, back);
                 self.step(env, Input::Request { id, request })
             }
@@ -175,6 +180,15 @@ impl Process {
         let worked = if self.is_doomed { Ok(()) } else { work(&mut broker, self, env) };
         self.broker = Some(broker);
         worked
+    }
+
+    /// Notes where the logs end: what a loss of power takes of them is seen when they are opened.
+    pub fn note_ends(&mut self) {
+        let partitions = self.broker.iter().flat_map(|broker| broker.partitions.values());
+        for partition in partitions.filter(|partition| !partition.has_failed) {
+            let ended_at = &mut self.stable.directories[partition.directory].ended_at;
+            ended_at.insert(partition.key, partition.log.end_offset());
+        }
     }
 
     /// Asks another node and remembers what for.

@@ -1,9 +1,10 @@
 //! The shell around `raft`: performs effects in order on the metadata log, then speaks.
 
 use raft::message::{
-    FetchReply, FetchSnapshotAnswer, FetchSnapshotReply, Fetched, FetchedRecords, Found,
+    ChangeAnswer, FetchReply, FetchSnapshotAnswer, FetchSnapshotReply, Fetched, FetchedRecords,
+    Found,
 };
-use raft::{Answer, Effect, Effects, Input, LogEnd, RequestId, RoleKind, SnapshotId};
+use raft::{Answer, Effect, Effects, Input, LogEnd, RequestId, RoleChange, RoleKind, SnapshotId};
 use types::{ErrorCode, Offset};
 
 use crate::broker::Asked;
@@ -15,6 +16,8 @@ use crate::process::Process;
 /// Of every simulated snapshot, and of one piece of it.
 const SNAPSHOT_BYTES: u64 = 100;
 const PIECE_BYTES: u64 = 40;
+/// What a leader may stay without hearing of anyone: check-quorum's time.
+const DESERTED_MS_MAX: i64 = 3_000;
 
 impl Process {
     pub fn step(&mut self, env: &mut Env, input: Input) -> Checked {
@@ -28,7 +31,17 @@ impl Process {
         must(deadline.is_none_or(|at| at.0 > env.now), || {
             format!("node {} has a deadline in the past", self.place)
         })?;
-        self.perform(env, effects)
+        self.perform(env, effects)?;
+        self.is_heard(env)
+    }
+
+    /// A leader of whom no voter asks anything does not go on for ever.
+    fn is_heard(&self, env: &Env) -> Checked {
+        let silence = env.now - self.heard_at;
+        let leads = self.raft.role() == RoleKind::Leader && self.raft.voters().len() > 1;
+        must(!leads || self.is_doomed || silence <= DESERTED_MS_MAX, || {
+            format!("node {} leads unheard for {silence} ms", self.place)
+        })
     }
 
     /// Performs what a step brought. A crash may come between any two effects.
@@ -44,7 +57,10 @@ impl Process {
                 return Ok(());
             }
             env.narrate(|| format!("node {} {effect:?}", self.place));
-            env.shadow.quorum.effect(self, &effect, &env.controls)?;
+            env.shadow.quorum.effect(self, &effect)?;
+            if let Some(what) = visited(&effect) {
+                env.shadow.visit(what);
+            }
             has_written |= self.write(env, &effect)?;
             match effect {
                 Effect::InstallSnapshot(snapshot) => installed = Some(snapshot),
@@ -120,6 +136,9 @@ impl Process {
     /// Either at once, or while other things happen.
     pub fn flush_soon(&mut self, env: &mut Env) -> Checked {
         let is_slow = env.slow_until.get(&self.place).is_some_and(|until| *until > env.now);
+        if is_slow {
+            env.shadow.visit("waits for a slow disk");
+        }
         if env.shape.syncs_at_once && !is_slow {
             return self.flush(env);
         }
@@ -142,8 +161,10 @@ impl Process {
         self.stable.snapshots = vec![snapshot];
         self.stable.metadata_start = snapshot.offset;
         self.log.restart_at(snapshot.offset, env.timestamp());
-        self.image = env.snapshot(snapshot).image.clone();
-        self.replay = metadata::image::Replay::from_image(self.image.clone());
+        if !env.is_broken(ShellRule::KeepsImage) {
+            self.image = env.snapshot(snapshot).image.clone();
+            self.replay = metadata::image::Replay::from_image(self.image.clone());
+        }
         self.applied = snapshot.offset;
         self.with_broker(env, |broker, process, env| broker.image_changed(process, env))
     }
@@ -213,6 +234,7 @@ impl Process {
             self.replay = active.latest;
         }
         env.shadow.decided.remove(&self.place);
+        self.heard_at = env.now;
         if leads {
             self.active = Some(crate::active::Active::new(epoch, self.replay.clone()));
         }
@@ -221,41 +243,68 @@ impl Process {
     fn respond(&mut self, env: &mut Env, id: RequestId, answer: Answer) {
         let Some(back) = self.waiting.remove(&id) else { return };
         let mut bytes = Vec::new();
-        let reply = match answer {
-            Answer::Vote(answer) => raft::Reply::Vote(answer),
-            Answer::BeginQuorumEpoch(answer) => raft::Reply::BeginQuorumEpoch(answer),
-            Answer::EndQuorumEpoch(answer) => raft::Reply::EndQuorumEpoch(answer),
-            Answer::UpdateVoter(answer) => raft::Reply::UpdateVoter(answer),
-            Answer::AddVoter(answer) => raft::Reply::AddVoter(answer.error),
-            Answer::RemoveVoter(answer) => raft::Reply::RemoveVoter(answer.error),
-            Answer::ApiVersions(range) => raft::Reply::ApiVersions(Some(range)),
-            Answer::DescribeQuorum(_) => return,
-            Answer::FetchSnapshot(answer) => raft::Reply::FetchSnapshot(piece(answer)),
-            Answer::Fetch(answer) => raft::Reply::Fetch(FetchReply {
-                error: answer.error,
-                leader: answer.leader,
-                high_watermark: answer.high_watermark,
-                fetched: match answer.found {
-                    Found::Nothing => Fetched::Nothing,
-                    Found::Diverging(end) => Fetched::Diverging(end),
-                    Found::Snapshot(id) => Fetched::Snapshot(id),
-                    Found::Records { from, .. } => {
-                        bytes = self.log.fetch(from);
-                        let batches = stored(&bytes);
-                        let controls =
-                            batches.iter().flat_map(|batch| batch.controls(&env.controls));
-                        Fetched::Records(FetchedRecords {
-                            base: from,
-                            end: batches.last().map_or(from, |last| last.end),
-                            epochs: epoch_starts(&batches),
-                            controls: controls.collect(),
-                        })
-                    }
-                },
-            }),
-        };
-        env.answer(back, Reply::Quorum { reply, bytes });
+        let reply = reply_of(answer, |from| {
+            bytes = self.log.fetch(from);
+            let batches = stored(&bytes);
+            let controls = batches.iter().flat_map(|batch| batch.controls(&env.controls));
+            FetchedRecords {
+                base: from,
+                end: batches.last().map_or(from, |last| last.end),
+                epochs: epoch_starts(&batches),
+                controls: controls.collect(),
+            }
+        });
+        if let Some(reply) = reply {
+            env.answer(back, Reply::Quorum { reply, bytes });
+        }
     }
+}
+
+/// What an effect shows that the quorum did.
+fn visited(effect: &Effect) -> Option<&'static str> {
+    let is_done = |answer: &ChangeAnswer| answer.error == ErrorCode::None;
+    Some(match effect {
+        Effect::Role(RoleChange { role: RoleKind::Leader, .. }) => "leads the quorum",
+        Effect::Role(RoleChange { role: RoleKind::Resigned, .. }) => "resigns",
+        Effect::TruncateTo(_) => "cuts the metadata log",
+        Effect::InstallSnapshot(_) => "loads a snapshot",
+        Effect::Respond { answer: Answer::AddVoter(answer), .. } if is_done(answer) => {
+            "adds a voter"
+        }
+        Effect::Respond { answer: Answer::RemoveVoter(answer), .. } if is_done(answer) => {
+            "removes a voter"
+        }
+        _ => return None,
+    })
+}
+
+/// What the asker's shell makes of an answer, with records that are read where it says.
+pub fn reply_of(
+    answer: Answer,
+    read: impl FnOnce(Offset) -> FetchedRecords,
+) -> Option<raft::Reply> {
+    Some(match answer {
+        Answer::Vote(answer) => raft::Reply::Vote(answer),
+        Answer::BeginQuorumEpoch(answer) => raft::Reply::BeginQuorumEpoch(answer),
+        Answer::EndQuorumEpoch(answer) => raft::Reply::EndQuorumEpoch(answer),
+        Answer::UpdateVoter(answer) => raft::Reply::UpdateVoter(answer),
+        Answer::AddVoter(answer) => raft::Reply::AddVoter(answer.error),
+        Answer::RemoveVoter(answer) => raft::Reply::RemoveVoter(answer.error),
+        Answer::ApiVersions(range) => raft::Reply::ApiVersions(Some(range)),
+        Answer::DescribeQuorum(_) => return None,
+        Answer::FetchSnapshot(answer) => raft::Reply::FetchSnapshot(piece(answer)),
+        Answer::Fetch(answer) => raft::Reply::Fetch(FetchReply {
+            error: answer.error,
+            leader: answer.leader,
+            high_watermark: answer.high_watermark,
+            fetched: match answer.found {
+                Found::Nothing => Fetched::Nothing,
+                Found::Diverging(end) => Fetched::Diverging(end),
+                Found::Snapshot(id) => Fetched::Snapshot(id),
+                Found::Records { from, .. } => Fetched::Records(read(from)),
+            },
+        }),
+    })
 }
 
 /// The image as its snapshot's records build it.

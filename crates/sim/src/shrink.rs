@@ -2,23 +2,25 @@
 
 use crate::env::{Mutation, Violation};
 use crate::plan::Plan;
-use crate::world::World;
+use crate::world::{History, World};
 
 /// Histories that the search may cost.
 const TRIES_MAX: usize = 600;
 
-/// Runs a plan; what went wrong, if anything did. An assertion of a core is a violation too.
-pub fn fails(plan: &Plan, mutation: Option<Mutation>) -> Option<Violation> {
+/// Runs a plan. An assertion of a core is a violation too.
+pub fn attempt(plan: &Plan, mutation: Option<Mutation>) -> Result<History, Violation> {
     let plan = plan.clone();
-    let run = std::panic::AssertUnwindSafe(|| World::new(plan, mutation).run().err());
-    match std::panic::catch_unwind(run) {
-        Ok(outcome) => outcome,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Some(format!("a core gives up: {}", text.unwrap_or_default()))
-        }
-    }
+    let run = std::panic::AssertUnwindSafe(|| World::new(plan, mutation).run());
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("a core gives up: {}", text.unwrap_or_default()))
+    })
+}
+
+/// What went wrong, if anything did.
+pub fn fails(plan: &Plan, mutation: Option<Mutation>) -> Option<Violation> {
+    attempt(plan, mutation).err()
 }
 
 /// Drops halves, quarters, and at last single operations, as long as what is left fails.

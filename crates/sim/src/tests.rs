@@ -1,20 +1,74 @@
-//! What every run of the tests tries: the kept histories, fresh ones, and rules broken on purpose.
+//! What every run of the tests tries: the kept histories and thousands of others, and what they visit.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use replica::BrokenRule;
-
-use crate::env::{Mutation, ShellRule};
+use crate::env::Violation;
 use crate::plan::Plan;
+use crate::search::Search;
 use crate::shrink::{fails, shrink};
 use crate::world::World;
 
 /// Histories of one test run.
-const SEEDS: u64 = 300;
-/// Within so many histories every broken rule is noticed.
-const SEEDS_TO_NOTICE: u64 = 100;
+const SEEDS: u64 = 3_000;
+
+/// What histories must come by, each so often in a run: every operation, every fault, and what clients
+/// and machines do because of them.
+const VISITED_MIN: u64 = 20;
+const VISITED: &[&str] = &[
+    // the administrator
+    "creates a topic",
+    "deletes a topic",
+    "moves a partition",
+    "elects leaders",
+    "changes a feature",
+    "adds a voter",
+    "removes a voter",
+    "removes a broker",
+    "refuses an admin",
+    "takes a snapshot",
+    // the network
+    "delays a message",
+    "loses a message",
+    "brings a message twice",
+    "brings a message behind a later one",
+    "stops a message at a cut",
+    "cuts a link one way",
+    "cuts a link both ways",
+    "isolates a node",
+    "splits the network",
+    "splits but for one",
+    // processes and disks
+    "crashes",
+    "crashes between effects",
+    "stops",
+    "restarts",
+    "pauses",
+    "loses power",
+    "comes back without what was not synced",
+    "cuts off a torn write",
+    "fills a disk",
+    "has no room for a record",
+    "slows a disk",
+    "waits for a slow disk",
+    "loses a directory",
+    // the machines
+    "leads the quorum",
+    "resigns",
+    "cuts the metadata log",
+    "loads a snapshot",
+    "leads a partition",
+    "cuts a partition",
+    "proposes an ISR",
+    // clients
+    "acknowledges",
+    "acknowledges with acks=1",
+    "recognises a duplicate",
+    "consumes",
+    "owns a partition",
+    "commits an offset",
+];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -40,26 +94,39 @@ fn seeds_hold() {
         return;
     }
     let first = number("FROM").unwrap_or(1);
-    let mut count = number("SEEDS").unwrap_or(SEEDS);
     let clock = Clock::start();
     let minutes = number("MINUTES").map(|minutes| Duration::from_secs(60 * minutes));
-    if minutes.is_some() {
-        count = u64::MAX - first;
+    let count = if minutes.is_some() { u64::MAX - first } else { number("SEEDS").unwrap_or(SEEDS) };
+    let search = Search {
+        seeds: first..first + count,
+        mutation: None,
+        goes_on: || minutes.is_none_or(|minutes| clock.elapsed() < minutes),
+        is_wanted: |_: &Violation| true,
+    };
+    let findings = search.run();
+    if let Some((seed, violation)) = findings.failed {
+        let small = shrink(&Plan::of(seed), None);
+        let again = fails(&small, None).unwrap_or_default();
+        panic!("SEED={seed}: {violation}\nkeep in crates/sim/seeds:\n{small}# {again}");
     }
-    let mut tried = 0;
-    for seed in first..first + count {
-        let plan = Plan::of(seed);
-        if let Some(violation) = fails(&plan, None) {
-            let small = shrink(&plan, None);
-            let again = fails(&small, None).unwrap_or_default();
-            panic!("SEED={seed}: {violation}\nkeep in crates/sim/seeds:\n{small}# {again}");
-        }
-        tried += 1;
-        if minutes.is_some_and(|minutes| clock.elapsed() >= minutes) {
-            break;
-        }
+    println!("{} histories held in {:?}; they came by", findings.tried, clock.elapsed());
+    for (what, count) in &findings.visits {
+        println!("{count:>9} {what}");
     }
-    println!("{tried} histories held in {:?}", clock.elapsed());
+    if findings.tried >= SEEDS {
+        assert_visited(&findings.visits);
+    }
+}
+
+/// The simulator is worth what it visits.
+fn assert_visited(visits: &BTreeMap<&'static str, u64>) {
+    for what in VISITED {
+        let count = visits.get(what).copied().unwrap_or(0);
+        assert!(count >= VISITED_MIN, "{what}: {count} times");
+    }
+    for what in visits.keys() {
+        assert!(VISITED.contains(what), "{what}: counted, and not asked for");
+    }
 }
 
 /// The clock of the person who waits, not of a history.
@@ -108,74 +175,14 @@ fn a_seed_gives_the_same_trace_twice() {
     assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "seeds differ");
 }
 
-/// The simulator is worth what it visits.
+/// What is printed of a history that fails is small, and fails as the whole of it did.
 #[test]
-fn histories_visit_what_can_happen() {
-    let mut visits = BTreeMap::new();
-    for seed in 1..120 {
-        let history = World::new(Plan::of(seed), None).run().expect("it holds");
-        for (what, count) in history.visits {
-            *visits.entry(what).or_insert(0) += count;
-        }
-    }
-    println!("{visits:#?}");
-    for what in [
-        "crashes",
-        "crashes between effects",
-        "loses power",
-        "stops",
-        "pauses",
-        "cuts a link",
-        "isolates a node",
-        "splits the network",
-        "fills a disk",
-        "slows a disk",
-        "loses a directory",
-        "takes a snapshot",
-        "leads a partition",
-        "cuts a partition",
-        "acknowledges",
-        "consumes",
-        "owns a partition",
-        "commits an offset",
-        "an admin's command has an outcome",
-    ] {
-        let count = visits.get(what).copied().unwrap_or(0);
-        assert!(count >= 10, "{what}: {count} times");
-    }
-}
-
-/// For each invariant rules whose breach it notices, with a part of what it says then. Rules that only a
-/// rare history needs are left to the simulations of `raft` and of `replica`.
-#[test]
-fn every_broken_rule_is_noticed() {
-    let rules = [
-        (Mutation::Raft(raft::Broken::OneVote), ""),
-        (Mutation::Raft(raft::Broken::PersistVote), ""),
-        (Mutation::Raft(raft::Broken::LogUpToDate), ""),
-        (Mutation::Raft(raft::Broken::Majority), ""),
-        (Mutation::Raft(raft::Broken::Diverging), ""),
-        (Mutation::Replica(BrokenRule::JoinsBelowHighWatermark), ""),
-        (Mutation::Replica(BrokenRule::CountsProposedShrink), ""),
-        (Mutation::Replica(BrokenRule::KeepsWhatDiverges), ""),
-        (Mutation::Replica(BrokenRule::WatermarkFalls), "falls from"),
-        (Mutation::Replica(BrokenRule::NeverExpands), "no recovery"),
-        (Mutation::Shell(ShellRule::ForgetsProducers), "twice"),
-        (Mutation::Shell(ShellRule::AcknowledgesAlone), "is acknowledged"),
-        (Mutation::Shell(ShellRule::SpeaksEarly), ""),
-        (Mutation::Shell(ShellRule::GroupsSpeakEarly), ""),
-        (Mutation::Shell(ShellRule::KeepsUncommitted), "image"),
-    ];
-    let mut unnoticed = Vec::new();
-    for (rule, text) in rules {
-        let mut seeds = 1..=SEEDS_TO_NOTICE;
-        let noticed = seeds.find_map(|seed| Some((seed, fails(&Plan::of(seed), Some(rule))?)));
-        match noticed {
-            Some((seed, violation)) if violation.contains(text) => {
-                println!("{rule:?}: SEED={seed}: {violation}");
-            }
-            other => unnoticed.push((rule, other)),
-        }
-    }
-    assert!(unnoticed.is_empty(), "{unnoticed:#?}");
+fn a_failing_history_is_made_small() {
+    let broken = Some(crate::env::Mutation::Log(log::Broken::KnowsProducers));
+    let is_twice = |plan: &Plan| fails(plan, broken).is_some_and(|text| text.contains("twice"));
+    let whole = (1..).map(Plan::of).find(is_twice).expect("a seed that fails");
+    let small = shrink(&whole, broken);
+    assert!(fails(&small, broken).is_some(), "it still fails:\n{small}");
+    assert!(small.steps.len() < whole.steps.len() / 2, "of {whole}\nis left\n{small}");
+    assert!(fails(&small, None).is_none(), "the rule is what it fails for");
 }

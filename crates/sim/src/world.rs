@@ -5,7 +5,7 @@ use crate::env::{Checked, Env, Mutation, Place, Violation};
 use crate::message::{Content, Envelope};
 use crate::network::FAIR;
 use crate::node::{Node, voters};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::shape::Shape;
 
 pub struct World {
@@ -48,7 +48,8 @@ impl World {
     /// The whole history: faults, then a time of peace in which the cluster must recover.
     pub fn run(&mut self) -> Result<History, Violation> {
         self.history().map_err(|text| self.at(&text))?;
-        let visits = std::mem::take(&mut self.env.shadow.visits);
+        let mut visits = std::mem::take(&mut self.env.shadow.visits);
+        visits.append(&mut self.env.network.visits);
         Ok(History { trace: self.env.trace, visits })
     }
 
@@ -103,7 +104,7 @@ impl World {
             self.next_step += 1;
             self.env.mark(now.cast_unsigned());
             self.env.narrate(|| format!("== {step}"));
-            return (step.operation.perform)(self, step.draws);
+            return self.perform(&step);
         }
         if let Some(due) = self.restarts.iter().position(|(at, _)| *at <= now) {
             let (_, place) = self.restarts.remove(due);
@@ -121,6 +122,36 @@ impl World {
             client.tick(&mut self.env)?;
         }
         Ok(())
+    }
+
+    /// Performs an operation. A silence that leaves a partition to those who have lost its records is taken
+    /// back: no protocol survives it.
+    fn perform(&mut self, step: &Step) -> Checked {
+        let cut = self.env.network.cut.clone();
+        let paused: Vec<i64> = self.nodes.iter().map(|node| node.paused_until).collect();
+        (step.operation.perform)(self, step.draws)?;
+        self.note_silence();
+        if !self.env.shadow.is_guarded() {
+            self.env.network.cut = cut;
+            for (node, until) in self.nodes.iter_mut().zip(paused) {
+                node.paused_until = until;
+            }
+            self.note_silence();
+        }
+        Ok(())
+    }
+
+    fn note_silence(&mut self) {
+        let Env { network, shape, now, .. } = &self.env;
+        let is_cut = |place: Place| {
+            let controllers = shape.controllers().filter(|other| *other != place);
+            controllers.into_iter().any(|other| {
+                network.cut.contains(&(place, other)) || network.cut.contains(&(other, place))
+            })
+        };
+        let is_silent = |node: &&Node| node.paused_until > *now || is_cut(node.place);
+        let silent = self.nodes.iter().filter(is_silent).map(|node| node.place).collect();
+        self.env.shadow.losses.silent = silent;
     }
 
     fn deliver(&mut self, envelope: Envelope) -> Checked {

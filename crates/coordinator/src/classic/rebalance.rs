@@ -107,8 +107,9 @@ impl Transition<'_> {
     fn next_generation(&mut self) {
         let until = self.in_ms(self.group().rebalance_timeout_ms());
         let protocol = self.group().elect_protocol();
+        let generation = self.following(self.group().generation);
         let group = self.group_mut();
-        group.generation = group.generation.checked_add(1).unwrap_or(1);
+        group.generation = generation;
         group.protocol = protocol;
         group.subscribed = group.read_subscriptions();
         if group.members.is_empty() {
@@ -116,6 +117,14 @@ impl Transition<'_> {
         } else {
             self.enter(State::CompletingRebalance { until });
         }
+    }
+
+    fn following(&self, generation: i32) -> i32 {
+        #[cfg(any(test, feature = "broken"))]
+        if self.config.broken == Some(crate::Broken::NextGeneration) {
+            return generation.max(1);
+        }
+        generation.checked_add(1).unwrap_or(1)
     }
 
     fn answer_joins(&mut self) {

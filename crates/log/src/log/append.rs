@@ -39,6 +39,11 @@ impl<D: Disk> Log<D> {
         leader_epoch: LeaderEpoch,
         now: TimestampMs,
     ) -> Result<Appended, LogError> {
+        #[cfg(any(test, feature = "broken"))]
+        let origin = match self.broken {
+            Some(crate::broken::Broken::KnowsProducers) => Origin::Coordinator,
+            None => origin,
+        };
         if let Some(known) = self.find_duplicate(batch.header(), origin)? {
             // the first attempt may have failed to flush it
             self.flush_if_due(now)?;

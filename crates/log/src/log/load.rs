@@ -130,6 +130,8 @@ impl<D: Disk> Log<D> {
             epoch_file: Arc::default(),
             durable: Durable::new(opening.recovery_point, opening.now),
             recovery: Recovery::default(),
+            #[cfg(any(test, feature = "broken"))]
+            broken: None,
         }
     }
 

@@ -63,6 +63,8 @@ pub struct Log<D: Disk> {
     epoch_file: Arc<EpochFile>,
     durable: Durable,
     recovery: Recovery,
+    #[cfg(any(test, feature = "broken"))]
+    pub(crate) broken: Option<crate::broken::Broken>,
 }
 
 /// Another one after each cut of the log, and after another log has taken its place.

@@ -85,16 +85,6 @@ impl Network {
         self.under_way.insert((until, self.sequence), envelope);
     }
 
-    pub fn all(&self) -> impl Iterator<Item = &Envelope> {
-        self.under_way.values()
-    }
-
-    /// Any message, whenever it would have arrived.
-    pub fn take(&mut self, place: usize) -> Option<Envelope> {
-        let key = *self.under_way.keys().nth(place)?;
-        self.under_way.remove(&key)
-    }
-
     fn post(&mut self, now: i64, envelope: Envelope, chance: &mut Chance) {
         let slow = chance.below(1000) < self.weather.slow;
         let delay = if slow { 100 + chance.below(3_000) } else { 1 + chance.below(20) };

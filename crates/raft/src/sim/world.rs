@@ -184,13 +184,6 @@ impl World {
         self.perform(index, effects)
     }
 
-    /// Breaks a rule in every node, from now on.
-    pub fn set_broken(&mut self, broken: Option<Broken>) {
-        self.broken = broken;
-        let rafts = self.nodes.iter_mut().filter_map(|node| node.raft.as_mut());
-        rafts.for_each(|raft| raft.broken = broken);
-    }
-
     pub fn crash(&mut self, index: NodeIndex) {
         let node = &mut self.nodes[index];
         node.raft = None;

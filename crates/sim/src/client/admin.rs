@@ -17,6 +17,8 @@ type Check = Box<dyn Fn(&Shadow, ErrorCode) -> Checked>;
 
 /// A command, and what must hold of the cluster once it has this outcome.
 pub struct Job {
+    /// What is done where it is not refused.
+    pub what: &'static str,
     pub command: Command,
     pub check: Check,
     /// Refusals that say: later.
@@ -81,7 +83,7 @@ impl Admin {
             return Ok(());
         }
         self.tries = 0;
-        env.shadow.visit("an admin's command has an outcome");
+        env.shadow.visit(if code == ErrorCode::None { job.what } else { "refuses an admin" });
         let checked = (job.check)(&env.shadow, code);
         self.jobs.pop_front();
         checked

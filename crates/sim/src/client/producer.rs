@@ -203,7 +203,11 @@ impl Producer {
     }
 
     fn acknowledged(&self, env: &mut Env, key: Key, base: Offset, numbers: &[u64]) -> Checked {
-        if self.is_idempotent { env.shadow.acknowledges(key, base, numbers) } else { Ok(()) }
+        if self.is_idempotent {
+            return env.shadow.acknowledges(key, base, numbers);
+        }
+        env.shadow.visit("acknowledges with acks=1");
+        Ok(())
     }
 }
 

@@ -11,9 +11,13 @@ pub const OPERATION: Operation = Operation {
     name: "add_voter",
     weight: |_| 4,
     perform: |world, [who, waits, ..]| {
-        let controllers: Vec<usize> = world.env.shape.controllers().collect();
-        let place = controllers[who % controllers.len()];
         let Some(leader) = world.leading_controller() else { return Ok(()) };
+        let Some(process) = world.nodes[leader].up() else { return Ok(()) };
+        let stands_by = |place: &usize| !process.raft.voters().is_voter(replica_key(*place));
+        let controllers: Vec<usize> = world.env.shape.controllers().filter(stands_by).collect();
+        let Some(place) = controllers.get(who % controllers.len().max(1)).copied() else {
+            return Ok(());
+        };
         let request = Request::AddVoter(AddVoterRequest {
             voter: replica_key(place),
             endpoints: endpoints(place),

@@ -27,6 +27,7 @@ pub const OPERATION: Operation = Operation {
         };
         let request = UpdateFeaturesRequest { feature_updates: vec![update], ..Default::default() };
         world.wish(Job {
+            what: "changes a feature",
             command: Command::UpdateFeatures(request),
             retries: |_| false,
             check: Box::new(move |shadow, code| {

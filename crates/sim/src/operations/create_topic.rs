@@ -26,6 +26,7 @@ pub const OPERATION: Operation = Operation {
         };
         let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
         world.wish(Job {
+            what: "creates a topic",
             command: Command::CreateTopics(request),
             retries: |code| code == ErrorCode::InvalidReplicationFactor,
             check: Box::new(move |shadow, code| {

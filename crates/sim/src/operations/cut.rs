@@ -10,8 +10,10 @@ pub const OPERATION: Operation = Operation {
         world.env.network.cut.insert((from, to));
         if both % 2 == 0 {
             world.env.network.cut.insert((to, from));
+            world.env.shadow.visit("cuts a link both ways");
+        } else {
+            world.env.shadow.visit("cuts a link one way");
         }
-        world.env.shadow.visit("cuts a link");
         Ok(())
     },
 };

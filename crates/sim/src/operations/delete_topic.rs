@@ -16,6 +16,7 @@ pub const OPERATION: Operation = Operation {
         let topics = vec![DeleteTopicState { name: Some(name.into()), topic_id: TopicId::ZERO }];
         let request = DeleteTopicsRequest { topics, ..Default::default() };
         world.wish(Job {
+            what: "deletes a topic",
             command: Command::DeleteTopics(request),
             retries: |_| false,
             check: Box::new(move |shadow, code| {

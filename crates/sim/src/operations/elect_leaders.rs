@@ -14,6 +14,7 @@ pub const OPERATION: Operation = Operation {
         let request =
             ElectLeadersRequest { election_type: 0, topic_partitions: None, timeout_ms: 1_000 };
         world.wish(Job {
+            what: "elects leaders",
             command: Command::ElectLeaders(request),
             retries: |_| false,
             check: Box::new(|_, _| Ok(())),

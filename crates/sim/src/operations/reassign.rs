@@ -28,6 +28,7 @@ pub const OPERATION: Operation = Operation {
             ..AlterPartitionReassignmentsRequest::default()
         };
         world.wish(Job {
+            what: "moves a partition",
             command: Command::Reassign(request),
             retries: |_| false,
             check: Box::new(move |shadow, code| {

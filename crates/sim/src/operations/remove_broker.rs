@@ -17,8 +17,8 @@ pub const OPERATION: Operation = Operation {
         if world.nodes[place].up().is_some() || !world.env.shadow.keys_on(place).is_empty() {
             return Ok(());
         }
-        world.env.shadow.visit("removes a broker");
         world.wish(Job {
+            what: "removes a broker",
             command: Command::UnregisterBroker(node_id(place)),
             retries: |code| code == ErrorCode::NotController,
             check: Box::new(|_, _| Ok(())),

@@ -14,7 +14,12 @@ pub const OPERATION: Operation = Operation {
                 world.env.network.cut.insert((from, to));
             }
         }
-        world.env.shadow.visit("splits the network");
+        let is_partial = bridge.is_some();
+        world.env.shadow.visit(if is_partial {
+            "splits but for one"
+        } else {
+            "splits the network"
+        });
         Ok(())
     },
 };

@@ -2,7 +2,9 @@
 //!
 //! Kafka does not sync what it acknowledges: a replica whose machine loses power comes back without some
 //! of it, and what `min.insync.replicas` promises is kept by the others. A history takes no more from a
-//! partition than that promise allows.
+//! partition than that promise allows: while some replica that is asked to lead has lost records, another
+//! has them all, runs, and reaches the controllers. One that is silent leaves the ISR, and where those who
+//! crashed leave it last, the last of them is taken for the one that knows most (KIP-966).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +33,8 @@ pub struct Losses {
     lost: BTreeMap<(Place, Key), BrokerEpoch>,
     /// Brokers that run, and in which run.
     running: BTreeMap<Place, BrokerEpoch>,
+    /// Nodes whose heartbeats may not arrive: paused, or cut off from some controller.
+    pub silent: BTreeSet<Place>,
 }
 
 impl Losses {
@@ -74,6 +78,12 @@ impl Shadow {
                 let is_endangered = loss == Loss::Power || self.is_endangered(key);
                 !is_endangered || self.safe(key).any(|other| other != place)
             })
+    }
+
+    /// Whether every partition that has lost records has somebody who will lead it with all of them.
+    pub fn is_guarded(&self) -> bool {
+        let keys: BTreeSet<Key> = self.losses.lost.keys().map(|(_, key)| *key).collect();
+        keys.into_iter().all(|key| !self.is_endangered(key) || self.safe(key).next().is_some())
     }
 
     /// Whether the loss of one replica of each of these partitions leaves another.
@@ -126,7 +136,8 @@ impl Shadow {
                 is_this_run && (state.isr.contains(&id) || state.eligible_leaders.contains(&id))
             };
             let has_lost = self.losses.lost.contains_key(&(*place, key));
-            (!has_lost && self.images().all(is_safe)).then_some(*place)
+            let is_heard = !self.losses.silent.contains(place);
+            (!has_lost && is_heard && self.images().all(is_safe)).then_some(*place)
         })
     }
 }

@@ -36,12 +36,14 @@ impl Shadow {
         self.visit("leads a partition");
         let shadow = self.partition(key);
         let first = *shadow.leaders.entry(epoch).or_insert(who);
-        must(first == who, || format!("{first:?} and {who:?} both lead {key:?} in {epoch:?}"))?;
+        must(first == who, || {
+            format!("{first:?} and {who:?} both lead a partition, {key:?} in {epoch:?}")
+        })?;
         let held: BTreeMap<Offset, Entry> =
             entries(log).into_iter().map(|entry| (entry.offset, entry)).collect();
         for (entry, within) in &shadow.committed {
             must(*within >= epoch || held.get(&entry.offset) == Some(entry), || {
-                format!("node {} leads {key:?} in {epoch:?} without {entry:?}", who.0)
+                format!("node {} leads {key:?} in {epoch:?} and lacks {entry:?}", who.0)
             })?;
         }
         Ok(())

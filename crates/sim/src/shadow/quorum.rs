@@ -78,12 +78,7 @@ impl QuorumShadow {
     }
 
     /// An effect that is about to be performed.
-    pub fn effect(
-        &mut self,
-        process: &mut Process,
-        effect: &Effect,
-        _: &[ControlRecord],
-    ) -> Checked {
+    pub fn effect(&mut self, process: &mut Process, effect: &Effect) -> Checked {
         match effect {
             Effect::HighWatermark(offset) => {
                 self.rising_in = process.raft.epoch();
@@ -95,6 +90,12 @@ impl QuorumShadow {
             Effect::Role(change) => self.role(process, change),
             Effect::Send { request: Request::Vote(vote), .. } if !vote.pre_vote => {
                 wrote_vote(process, vote.epoch, vote.replica)
+            }
+            Effect::Send { request: Request::Fetch(fetch), .. } => {
+                let synced = process.log.synced_end();
+                must(fetch.offset <= synced, || {
+                    format!("node {} reports {:?}, synced {synced:?}", process.place, fetch.offset)
+                })
             }
             Effect::Respond { to, answer: Answer::Vote(answer) } if answer.granted => {
                 self.granted(process, *to)
@@ -151,7 +152,9 @@ impl QuorumShadow {
         let (epoch, place) = (change.leader.epoch, process.place);
         let leader = (place, process.life);
         let first = *self.leaders.entry(epoch).or_insert(leader);
-        must(first == leader, || format!("{first:?} and {leader:?} both lead {epoch:?}"))?;
+        must(first == leader, || {
+            format!("{first:?} and {leader:?} both lead the quorum in {epoch:?}")
+        })?;
         let written = process.stable.quorum_state.as_ref();
         let wrote = written.is_some_and(|s| s.epoch == epoch && s.leader == Some(node_id(place)));
         must(wrote, || format!("node {place} leads {epoch:?} and has not written it down"))?;
