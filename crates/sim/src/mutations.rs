@@ -1,8 +1,8 @@
 //! Whether the simulator notices: for each promise, rules broken on purpose that break it.
 //!
-//! Two rules of `replica` need an order of messages too rare for whole histories, and are left to that
-//! crate's own simulation: that an ISR names the runs of its brokers (KIP-903), and that a leader notes its
-//! epoch before its first record.
+//! Three rules of `replica` need an order of messages too rare for whole histories, and are left to that
+//! crate's own simulation: that an ISR names the runs of its brokers (KIP-903), that nobody joins it below
+//! the high watermark, and that a leader notes its epoch before its first record.
 
 use coordinator::Broken as Group;
 use log::Broken as Log;
@@ -96,7 +96,6 @@ const MUTATIONS: &[(Promise, Mutation)] = &[
     (Promise::LogsMatch, Mutation::Shell(Shell::TrustsPositions)),
     (Promise::WatermarkRises, Mutation::Replica(Replica::WatermarkFalls)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::AcknowledgesAlone)),
-    (Promise::AcknowledgedStays, Mutation::Replica(Replica::JoinsBelowHighWatermark)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::CountsProposedShrink)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::AdvancesBelowMinimum)),
     (Promise::NoDuplicates, Mutation::Log(Log::KnowsProducers)),

@@ -11,11 +11,11 @@ use crate::shrink::{fails, shrink};
 use crate::world::World;
 
 /// Histories of one test run.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 
 /// What histories must come by, each so often in a run: every operation, every fault, and what clients
 /// and machines do because of them.
-const VISITED_MIN: u64 = 20;
+const VISITED_MIN: u64 = 10;
 const VISITED: &[&str] = &[
     // the administrator
     "creates a topic",

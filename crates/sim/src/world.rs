@@ -23,6 +23,10 @@ const STEPS_A_MOMENT_MAX: u32 = 3_000;
 /// So long after healing everything must be well again, at most.
 const HEALING_MS_MAX: i64 = 60_000;
 const LOOK_EVERY_MS: i64 = 250;
+/// So long after a silence a node may still be taken for dead: a session, and a little.
+const UNHEARD_MS: i64 = 2_500;
+/// So long a broken disk stays where the rest of its node is the only one with some records.
+const PATIENCE_MS: i64 = 15_000;
 
 /// What a history came by.
 #[derive(Debug)]
@@ -63,6 +67,7 @@ impl World {
         let end = self.env.now + HEALING_MS_MAX;
         loop {
             self.run_until(self.env.now + LOOK_EVERY_MS)?;
+            self.replace_disks(end - HEALING_MS_MAX + PATIENCE_MS)?;
             match self.recovered() {
                 Ok(()) => break,
                 Err(lack) if self.env.now >= end => return Err(format!("no recovery: {lack}")),
@@ -129,6 +134,7 @@ impl World {
     fn perform(&mut self, step: &Step) -> Checked {
         let cut = self.env.network.cut.clone();
         let paused: Vec<i64> = self.nodes.iter().map(|node| node.paused_until).collect();
+        self.note_silence();
         (step.operation.perform)(self, step.draws)?;
         self.note_silence();
         if !self.env.shadow.is_guarded() {
@@ -149,9 +155,13 @@ impl World {
                 network.cut.contains(&(place, other)) || network.cut.contains(&(other, place))
             })
         };
-        let is_silent = |node: &&Node| node.paused_until > *now || is_cut(node.place);
-        let silent = self.nodes.iter().filter(is_silent).map(|node| node.place).collect();
-        self.env.shadow.losses.silent = silent;
+        let now = *now;
+        let until = |node: &Node| {
+            let since = if is_cut(node.place) { now } else { node.paused_until };
+            (node.place, since.max(node.paused_until) + UNHEARD_MS)
+        };
+        let known: Vec<(Place, i64)> = self.nodes.iter().map(until).collect();
+        self.env.shadow.losses.note_silence(now, known);
     }
 
     fn deliver(&mut self, envelope: Envelope) -> Checked {
@@ -235,11 +245,22 @@ impl World {
                     directory.disk.heal();
                 }
             }
+        }
+        self.note_silence();
+        self.replace_disks(self.env.now + PATIENCE_MS)
+    }
+
+    /// Every node runs, on disks that work. One that is needed as it is waits for that for a while.
+    fn replace_disks(&mut self, patience: i64) -> Checked {
+        let is_late = self.env.now >= patience;
+        for place in 0..self.nodes.len() {
             let has_lost = self.nodes[place].stable().directories.iter().any(|dir| dir.is_dead);
-            if has_lost && self.nodes[place].up().is_some() {
+            let may = is_late || self.env.shadow.may_crash(place, crate::shadow::Loss::Process);
+            if has_lost && may && self.nodes[place].up().is_some() {
                 self.nodes[place].crash(&mut self.env, crate::shadow::Loss::Process);
             }
             if self.nodes[place].up().is_none() {
+                self.restarts.retain(|(_, waiting)| *waiting != place);
                 self.nodes[place].repair(&mut self.env)?;
                 self.settle(place);
             }

@@ -33,8 +33,9 @@ pub struct Losses {
     lost: BTreeMap<(Place, Key), BrokerEpoch>,
     /// Brokers that run, and in which run.
     running: BTreeMap<Place, BrokerEpoch>,
-    /// Nodes whose heartbeats may not arrive: paused, or cut off from some controller.
-    pub silent: BTreeSet<Place>,
+    /// Until when a node may be taken for dead that was paused, or cut off from some controller.
+    silent_until: BTreeMap<Place, i64>,
+    silent: BTreeSet<Place>,
 }
 
 impl Losses {
@@ -48,6 +49,16 @@ impl Losses {
 
     pub fn run_of(&self, place: Place) -> Option<BrokerEpoch> {
         self.running.get(&place).copied()
+    }
+
+    /// Nodes may be taken for dead until these times.
+    pub fn note_silence(&mut self, now: i64, known: Vec<(Place, i64)>) {
+        for (place, until) in known {
+            let latest = self.silent_until.entry(place).or_insert(until);
+            *latest = until.max(*latest);
+        }
+        let silent = self.silent_until.iter().filter(|(_, until)| **until > now);
+        self.silent = silent.map(|(place, _)| *place).collect();
     }
 
     /// A replica that is in sync again in a later run of its broker has all that it had lost.
