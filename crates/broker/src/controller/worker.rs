@@ -383,7 +383,7 @@ impl<D: Disk> Worker<D> {
                 Ok(is_news) => {
                     self.sessions.end(broker);
                     if is_news {
-                        tracing::warn!(%broker, "a broker is fenced: nothing was heard of it");
+                        tracing::warn!(%broker, "a broker is fenced: it was not heard of");
                     }
                 }
                 Err(error) => {

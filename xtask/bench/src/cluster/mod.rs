@@ -149,9 +149,9 @@ impl Clusters {
 /// Has the hypervisor give this machine memory for page cache, which it takes back whenever some is
 /// free for seconds: its first touch costs more than all that a broker does to a record.
 fn warm_pages() -> io::Result<()> {
-    const PIECE: [u8; 1 << 16] = [1; 1 << 16];
+    let piece = vec![1; 1 << 16];
     let mut file = tempfile::tempfile()?;
-    (0..ROUND_PAGES_BYTES / PIECE.len()).try_for_each(|_| file.write_all(&PIECE))
+    (0..ROUND_PAGES_BYTES / piece.len()).try_for_each(|_| file.write_all(&piece))
 }
 
 /// The median and the worst of the gaps, and what the application was told of.
