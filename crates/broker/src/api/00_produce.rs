@@ -2,7 +2,7 @@
 
 use crate::dispatch::RequestContext;
 use crate::partition::{
-    AppendError, EndsSeen, GRACE, Leader, Move, Partition, Stored, Topic, Waiter, now,
+    AppendError, ELECTION_GRACE, EndsSeen, Leader, Move, Partition, Stored, Topic, Waiter, now,
 };
 use log::{Appended, LogError, Origin};
 use metadata::is_internal_topic;
@@ -63,12 +63,13 @@ pub(crate) async fn answer<'a>(
     request: ProduceRequest<'a>,
 ) -> ProduceResponse<'a> {
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let asked_at = Instant::now();
     let terms = Terms {
         acks: request.acks,
         zstd_allowed: context.version >= FIRST_VERSION_WITH_ZSTD,
         internal_allowed: context.client_id == Some(ADMIN_CLIENT_ID),
-        deadline: Instant::now() + timeout,
-        patient_until: Instant::now() + GRACE,
+        deadline: asked_at + timeout,
+        patient_until: asked_at + ELECTION_GRACE,
         now: now(),
     };
     let mut responses = Vec::with_capacity(request.topic_data.len());

@@ -30,7 +30,7 @@ pub(crate) use pool::BlockingPool;
 pub(crate) use registry::Partitions;
 pub(crate) use relocations::Relocations;
 pub(crate) use rules::TopicRules;
-pub(crate) use term::GRACE;
+pub(crate) use term::ELECTION_GRACE;
 pub(crate) use throttle::{Throttle, Throttled};
 pub(crate) use topic::{Topic, TopicFacts};
 pub(crate) use waiters::Waiter;

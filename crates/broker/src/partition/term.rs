@@ -8,7 +8,7 @@ use types::LeaderEpoch;
 
 /// A client that came too early is better off to wait here: told to try again, Java's waits 100 ms
 /// (`retry.backoff.ms`). All partitions of a request share it.
-pub(crate) const GRACE: Duration = Duration::from_millis(50);
+pub(crate) const ELECTION_GRACE: Duration = Duration::from_millis(50);
 
 impl Partition {
     /// This node's term as the leader. The former leader names its successor to clients (KIP-951),

@@ -3,8 +3,8 @@
 use crate::api::list_offsets::{self, Bound};
 use crate::fetch::{self, Budget, Followed, Reader, Reading, Want};
 use crate::partition::{
-    AppendError, FetchingReplica, GRACE, Leader, LogDirectory, Neighbours, Partition, Partitions,
-    Proposed, ReplicaTerms, TopicRules, now,
+    AppendError, ELECTION_GRACE, FetchingReplica, Leader, LogDirectory, Neighbours, Partition,
+    Partitions, Proposed, ReplicaTerms, TopicRules, now,
 };
 use log::{FileCache, LogDir, Origin, WatchedDisk};
 use metadata::image::{Changes, Image, Replay};
@@ -463,7 +463,7 @@ async fn a_client_that_hears_of_an_election_first_need_not_come_again() {
     metadata.tell(&mut [&mut one]);
     let elected = Leader { id: NodeId(2), epoch: LeaderEpoch(1) };
     let start = tokio::time::Instant::now();
-    let until = start + GRACE;
+    let until = start + ELECTION_GRACE;
     assert_eq!(former.term(until).await, Err(elected), "its clients are late, not early");
     assert_eq!(start.elapsed(), Duration::ZERO);
     let (term, ()) = tokio::join!(next.term(until), async { metadata.tell(&mut [&mut two]) });
@@ -475,7 +475,7 @@ async fn a_client_that_hears_of_an_election_first_need_not_come_again() {
 async fn a_client_that_errs_is_not_kept_for_long() {
     let (_, one, two) = pair();
     let leader = one.partition().leader();
-    let until = tokio::time::Instant::now() + GRACE;
+    let until = tokio::time::Instant::now() + ELECTION_GRACE;
     assert_eq!(two.partition().term(until).await, Err(leader));
     assert_eq!(until.elapsed(), Duration::ZERO);
 }
