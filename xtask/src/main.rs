@@ -4,6 +4,8 @@ mod check;
 mod prerequisites;
 mod run;
 mod sim;
+mod suites;
+mod tally;
 mod test;
 mod tidy;
 
