@@ -215,6 +215,11 @@ fn image_listener(effects: Effects, chores: &Arc<Chores>, groups: &Arc<Groups>) 
     })
 }
 
+/// A client that is told of a new leader has asked it by then; closed earlier, its connection could
+/// take the answer along that tells it, and Java's client then waits for 100 ms (`retry.backoff.ms`).
+const QUIET: Duration = Duration::from_millis(20);
+const QUIET_WAIT_MAX: Duration = Duration::from_millis(100);
+
 /// With a heartbeat so often, a session of 1.5 s outlives two of them that are lost.
 const HEARTBEAT_MS_OFTEN: i64 = 300;
 
@@ -367,11 +372,15 @@ impl Running {
         }
     }
 
-    /// Stops in order: leave taken from a controller elsewhere, no new connections, requests in progress
-    /// answered, the logs closed and marked clean.
+    /// Stops in order: leave taken from a controller elsewhere, clients sent to the new leaders, no new
+    /// connections, requests in progress answered, the logs closed and marked clean.
     pub async fn shutdown(self) {
         self.node.ready.store(false, Ordering::Release);
-        self.node.controller.leave(self.node.settings.network.stop_grace).await;
+        let others_lead = self.node.controller.leave(self.node.settings.network.stop_grace).await;
+        if others_lead {
+            // clients that go on asking here are no reason to stay
+            let _ = tokio::time::timeout(QUIET_WAIT_MAX, self.reactors.quiet(QUIET)).await;
+        }
         self.stop.send_replace(true);
         joined("accepting", self.accepting.await);
         joined("coordinating", self.coordinating.await);

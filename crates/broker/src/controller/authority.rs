@@ -238,11 +238,14 @@ impl Authority {
 
     /// Takes leave of the others while this node still serves, so that they know first: of the
     /// controller as a broker, of the quorum as its leader. A node alone has nobody to tell.
-    pub(crate) async fn leave(&self, patience: Duration) {
-        if let Some(remote) = &self.remote {
-            remote.leave(patience).await;
-        }
+    /// Returns whether what it led is led by others now.
+    pub(crate) async fn leave(&self, patience: Duration) -> bool {
+        let is_let_go = match &self.remote {
+            Some(remote) => remote.leave(patience).await,
+            None => false,
+        };
         self.controller.hand_over(patience.min(HAND_OVER_MAX)).await;
+        is_let_go
     }
 
     /// Takes no more commands and closes the metadata log. Blocks until that is done.

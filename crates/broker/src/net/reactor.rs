@@ -27,6 +27,7 @@ pub(super) struct Accepted {
 
 enum Order {
     Serve(Accepted),
+    AwaitQuiet { quiet: Duration, done: oneshot::Sender<()> },
     Stop { grace: Duration, done: oneshot::Sender<()> },
 }
 
@@ -64,6 +65,19 @@ impl Reactors {
         reactor.connections.fetch_add(1, Ordering::Relaxed);
         // A reactor that has stopped drops the connection: the server is going down.
         let _ = reactor.orders.send(Order::Serve(accepted)).await;
+    }
+
+    /// Returns when no client has sent anything for as long as `quiet`.
+    pub(crate) async fn quiet(&self, quiet: Duration) {
+        let mut ends = Vec::new();
+        for reactor in &self.reactors {
+            let (done, end) = oneshot::channel();
+            let _ = reactor.orders.send(Order::AwaitQuiet { quiet, done }).await;
+            ends.push(end);
+        }
+        for end in ends {
+            let _ = end.await;
+        }
     }
 
     /// Lets every request in progress finish within `grace`, then closes what is left.
@@ -107,6 +121,16 @@ struct Loop {
     connections: Arc<AtomicUsize>,
 }
 
+/// Somebody waits until clients are quiet.
+struct Listening {
+    quiet: Duration,
+    looks: tokio::time::Interval,
+    done: oneshot::Sender<()>,
+}
+
+/// How often it is looked at whether clients are quiet.
+const LISTENING_INTERVAL: Duration = Duration::from_millis(5);
+
 /// How often idle connections are looked for, at most and at least.
 const SWEEP_MAX: Duration = Duration::from_secs(10);
 const SWEEP_MIN: Duration = Duration::from_millis(20);
@@ -121,11 +145,16 @@ impl Loop {
         if let Some(sweep) = &mut sweep {
             sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
+        let mut listening: Option<Listening> = None;
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(Order::Serve(accepted)) => {
                         self.serve(accepted, &mut registry, &mut tasks);
+                    }
+                    Some(Order::AwaitQuiet { quiet, done }) => {
+                        let looks = tokio::time::interval(LISTENING_INTERVAL);
+                        listening = Some(Listening { quiet, looks, done });
                     }
                     Some(Order::Stop { grace, done }) => {
                         registry.stop();
@@ -147,7 +176,13 @@ impl Loop {
                         }
                     }
                 }
-                () = tick(&mut sweep) => registry.sweep(idle_max.unwrap_or(Duration::MAX)),
+                () = tick(sweep.as_mut()) => registry.sweep(idle_max.unwrap_or(Duration::MAX)),
+                () = tick(listening.as_mut().map(|listening| &mut listening.looks)) => {
+                    let quiet = listening.take_if(|l| registry.is_quiet(l.quiet));
+                    if let Some(Listening { done, .. }) = quiet {
+                        let _ = done.send(());
+                    }
+                }
             }
         }
     }
@@ -162,17 +197,17 @@ impl Loop {
                 return;
             }
         };
-        let activity = registry.activity();
+        let (kind, activity) = (info.kind, registry.activity());
         let node = Arc::clone(&self.node);
         let connection =
             Connection { node, info, stream, activity: Arc::clone(&activity), _ticket: ticket };
-        registry.insert(activity, tasks.spawn(connection.serve()));
+        registry.insert(kind, activity, tasks.spawn(connection.serve()));
     }
 }
 
-async fn tick(sweep: &mut Option<tokio::time::Interval>) {
-    match sweep {
-        Some(sweep) => _ = sweep.tick().await,
+async fn tick(interval: Option<&mut tokio::time::Interval>) {
+    match interval {
+        Some(interval) => _ = interval.tick().await,
         None => std::future::pending().await,
     }
 }

@@ -1,5 +1,6 @@
 //! What a reactor knows of each of its connections, so that one coarse sweep closes idle ones.
 
+use super::ListenerKind;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -54,6 +55,7 @@ impl Activity {
 
 #[derive(Debug)]
 struct Entry {
+    kind: ListenerKind,
     activity: Arc<Activity>,
     task: AbortHandle,
 }
@@ -73,8 +75,13 @@ impl Registry {
         Arc::new(Activity::new(self.epoch))
     }
 
-    pub(super) fn insert(&mut self, activity: Arc<Activity>, task: AbortHandle) {
-        self.entries.insert(task.id(), Entry { activity, task });
+    pub(super) fn insert(
+        &mut self,
+        kind: ListenerKind,
+        activity: Arc<Activity>,
+        task: AbortHandle,
+    ) {
+        self.entries.insert(task.id(), Entry { kind, activity, task });
     }
 
     pub(super) fn remove(&mut self, id: Id) {
@@ -97,6 +104,13 @@ impl Registry {
         }
     }
 
+    /// Whether no client has sent anything for that long.
+    pub(super) fn is_quiet(&self, quiet: Duration) -> bool {
+        let (now, quiet_ms) = (Instant::now(), millis(quiet));
+        let mut clients = self.entries.values().filter(|entry| entry.kind == ListenerKind::Broker);
+        clients.all(|entry| entry.activity.idle_ms(now) >= quiet_ms)
+    }
+
     /// Closes idle connections and tells the busy ones to end behind their present answer.
     pub(super) fn stop(&self) {
         for entry in self.entries.values() {
@@ -110,4 +124,23 @@ impl Registry {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_clients_that_were_heard_of_lately_break_the_quiet() {
+        const QUIET: Duration = Duration::from_secs(3600);
+        let mut registry = Registry::new();
+        assert!(registry.is_quiet(QUIET), "nobody is there");
+        let task = || tokio::spawn(std::future::pending::<()>()).abort_handle();
+        let [of_controller, of_client] = [(); 2].map(|()| registry.activity());
+        registry.insert(ListenerKind::Controller, of_controller, task());
+        assert!(registry.is_quiet(QUIET), "a quorum is never quiet");
+        registry.insert(ListenerKind::Broker, of_client, task());
+        assert!(!registry.is_quiet(QUIET), "it has just connected");
+        assert!(registry.is_quiet(Duration::ZERO), "nothing came since");
+    }
 }

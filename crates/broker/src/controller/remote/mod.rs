@@ -132,17 +132,22 @@ impl RemoteController {
     }
 
     /// Tells the controller that this broker stops, and waits until it may, at most `patience`.
-    pub(crate) async fn leave(&self, patience: Duration) {
+    /// Returns whether it may.
+    pub(crate) async fn leave(&self, patience: Duration) -> bool {
         let mut stage = self.stage();
         let is_known = self.shared.broker_epoch().is_some();
         let is_alone = *self.shared.alone.borrow();
         if is_alone || !is_known || matches!(*stage.borrow(), Stage::Failed(_)) {
-            return;
+            return false;
         }
         self.orders.send_replace(Order::Leave);
         let left = stage.wait_for(|stage| matches!(stage, Stage::Left | Stage::Failed(_)));
-        if tokio::time::timeout(patience, left).await.is_err() {
-            tracing::warn!("the controller does not let this broker go; it stops all the same");
+        match tokio::time::timeout(patience, left).await {
+            Ok(stage) => stage.is_ok_and(|stage| *stage == Stage::Left),
+            Err(_) => {
+                tracing::warn!("the controller does not let this broker go; it stops all the same");
+                false
+            }
         }
     }
 }
