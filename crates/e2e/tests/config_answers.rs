@@ -27,6 +27,7 @@ const DESCRIBED_OTHERWISE: &[Difference] = &[
     by_design("4 \"1\" advertised.listeners", "only Kafka's file sets it here"),
     by_design("4 \"1\" broker.heartbeat.interval.ms", "a broker that dies is missed sooner"),
     by_design("4 \"1\" broker.session.timeout.ms", "a broker that dies is missed sooner"),
+    by_design("4 \"1\" controller.quorum.fetch.timeout.ms", "a controller that dies, too"),
     by_design("throttled.rate", "explained too: the operator sets it like any other key"),
     by_design(
         "4 \"1\" listener.name.plaintext.max.connections",

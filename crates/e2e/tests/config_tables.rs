@@ -7,10 +7,11 @@ use metadata::config::{
     TOPIC, Table,
 };
 
-/// Where Klamm's default is another, and Kafka's: a broker that dies is missed sooner.
+/// Where Klamm's default is another, and Kafka's: a node that falls silent is missed sooner.
 const OTHER_DEFAULTS: &[(&str, &str, &str)] = &[
     ("broker.heartbeat.interval.ms", "200", "2000"),
     ("broker.session.timeout.ms", "1500", "9000"),
+    ("controller.quorum.fetch.timeout.ms", "1000", "2000"),
 ];
 
 #[test]

@@ -131,12 +131,21 @@ impl Sessions {
         is_any
     }
 
-    /// A session goes on until then, although nothing was heard.
+    /// A session ends then, if nothing is heard before.
     pub fn put_off(&mut self, broker: NodeId, until: Instant) {
         if let Some(session) = self.brokers.get_mut(&broker) {
             self.ends.remove(&(session.ends_at, broker));
             session.ends_at = until;
             self.ends.insert((until, broker));
+        }
+    }
+
+    /// The broker's process was silent for so long before its session began, which counts. It has
+    /// until `least` to be heard of.
+    pub fn was_silent(&mut self, broker: NodeId, for_ms: u32, least: Instant) {
+        if let Some(session) = self.brokers.get(&broker) {
+            let began_earlier = Instant(session.ends_at.0.saturating_sub(for_ms.into()));
+            self.put_off(broker, began_earlier.max(least));
         }
     }
 

@@ -220,6 +220,20 @@ fn sessions_do_not_end_for_the_controllers_own_absence() {
 }
 
 #[test]
+fn silence_before_a_controller_took_over_counts() {
+    let cluster = Cluster::of(2);
+    let mut sessions = Sessions::new(TIMEOUTS);
+    sessions.take_over(Instant(0), cluster.image().cluster());
+    sessions.was_silent(NodeId(2), 1_000, Instant(300));
+    assert_eq!(sessions.next_deadline(), Some(Instant(8_000)));
+    sessions.was_silent(NodeId(2), 1_000_000, Instant(300));
+    assert_eq!(sessions.expired(Instant(299)), None, "it may still be heard of");
+    assert_eq!(sessions.expired(Instant(300)), Some(run(&cluster, 2)));
+    sessions.hear(Instant(300), registered(&cluster, 2), 10);
+    assert_eq!(sessions.next_deadline(), Some(Instant(9_000)), "the other one's");
+}
+
+#[test]
 fn a_controller_that_is_always_late_misses_brokers_nevertheless() {
     let cluster = Cluster::of(2);
     let mut sessions = Sessions::new(TIMEOUTS);

@@ -245,11 +245,9 @@ impl Raft {
             return is_good;
         }
         let is_done = matches!(answer.error, ErrorCode::None | ErrorCode::UnsupportedVersion);
-        let patience = after(now, self.config.timeouts.fetch_ms);
         if is_done && let Some(follower) = self.role.as_follower_mut() {
             follower.has_told_leader = true;
-            follower.fetch_deadline = patience;
-            follower.is_served = true;
+            self.is_served(now);
         }
         is_done
     }

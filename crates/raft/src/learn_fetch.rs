@@ -176,11 +176,12 @@ impl Raft {
         }
     }
 
-    fn is_served(&mut self, now: TimestampMs) {
+    pub(crate) fn is_served(&mut self, now: TimestampMs) {
         let patience = after(now, self.config.timeouts.fetch_ms);
         if let Some(follower) = self.role.as_follower_mut() {
             follower.fetch_deadline = patience;
             follower.is_served = true;
+            self.silenced = None;
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Raft {
     told: Option<RoleChange>,
     /// Elections lost in a row.
     pub(crate) lost: u32,
+    /// The leader that was last followed, if it served us and then fell silent.
+    pub(crate) silenced: Option<NodeId>,
     /// Until when a node that stops may hand over.
     pub(crate) shutdown: Option<TimestampMs>,
     is_shut_down: bool,
@@ -84,6 +86,7 @@ impl Raft {
             persisted: stored.quorum_state.clone(),
             told: None,
             lost: 0,
+            silenced: None,
             shutdown: None,
             is_shut_down: false,
             deadline: None,
@@ -93,6 +96,14 @@ impl Raft {
         raft.start(stored.quorum_state.unwrap_or_default(), now, fx);
         raft.poll(now, fx);
         raft
+    }
+
+    /// The leader whose place this one took because nothing was heard of it any more, and for how many
+    /// milliseconds that was so; `None` where it resigned, or its process was seen to be gone.
+    #[must_use]
+    pub fn silenced(&self) -> Option<(NodeId, u32)> {
+        let silenced = self.silenced.filter(|_| self.role.as_leader().is_some())?;
+        Some((silenced, self.config.timeouts.fetch_ms))
     }
 
     /// Takes one input; what is to be done is pushed to `fx`.

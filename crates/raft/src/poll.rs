@@ -138,6 +138,9 @@ impl Raft {
         }
         let (patience, update) = (follower.fetch_deadline, follower.voter_update);
         if patience <= now {
+            if follower.is_served {
+                self.silenced = Some(follower.leader);
+            }
             self.become_prospective(now, fx);
             return true;
         }

@@ -111,6 +111,7 @@ impl Raft {
         fx: &mut Effects,
     ) {
         self.enter_epoch(epoch);
+        self.silenced = self.silenced.filter(|silenced| *silenced == leader);
         let role = Role::Follower(self.follower(leader, endpoints, now));
         self.enter(role, ErrorCode::NotLeaderOrFollower, fx);
     }

@@ -32,6 +32,9 @@ const RECOVERY_PAUSE: Duration = Duration::from_millis(100);
 /// Before a broker is fenced whose fencing could not be written.
 const WRITE_PAUSE_MS: i32 = 100;
 
+/// What the broker beside a leader that fell silent has at least to be heard of: more than a heartbeat.
+const FORMER_LEADER_MS_MIN: i32 = 300;
+
 /// A timer that fires so late was not looked at: the whole process was away, or its disk was.
 const ABSENCE_MS: u64 = 250;
 
@@ -475,6 +478,10 @@ impl<D: Disk> Worker<D> {
             self.outside.joined(self.epoch);
         }
         self.renew_sessions(is_alone);
+        if let Some((former, silent_ms)) = self.state.shell.raft().silenced() {
+            let least = self.instant().plus_ms(FORMER_LEADER_MS_MIN);
+            self.sessions.was_silent(former, silent_ms, least);
+        }
         Ok(())
     }
 

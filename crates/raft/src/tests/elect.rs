@@ -378,3 +378,35 @@ fn a_leader_that_stops_hands_over_before_it_is_done() {
     let (_, effects) = node.request(begin);
     assert!(effects.contains(&Effect::ShutdownDone));
 }
+
+#[test]
+fn a_leader_tells_whom_it_took_the_place_of_because_of_silence() {
+    let gone = |node: &mut Node| drop(node.step(Input::LeaderGone(NodeId(2))));
+    let resigned = |node: &mut Node| {
+        let end = EndQuorumEpochRequest {
+            leader: NodeId(2),
+            epoch: LeaderEpoch(5),
+            successors: Vec::new(),
+            endpoints: endpoints(2),
+        };
+        node.ask(Request::EndQuorumEpoch(end));
+    };
+    let nothing = |_: &mut Node| {};
+    let of_silence = Some((NodeId(2), 2_000));
+    for (before, is_served, silenced) in [
+        (&nothing as &dyn Fn(&mut Node), true, of_silence),
+        // it was never heard of in the first place
+        (&nothing, false, None),
+        (&gone, true, None),
+        (&resigned, true, None),
+    ] {
+        let (mut node, _) = Node::open(config(1, &[]), stored_as(5, Some(2), None));
+        if is_served {
+            served(&mut node);
+        }
+        before(&mut node);
+        assert_eq!(node.raft.silenced(), None, "it does not lead yet");
+        lead(&mut node);
+        assert_eq!(node.raft.silenced(), silenced);
+    }
+}

@@ -28,6 +28,8 @@ pub enum Victim {
     Follower,
     /// It holds a replica of that partition, and leads the quorum.
     Controller,
+    /// It leads both.
+    LeaderOfBoth,
 }
 
 /// A way to lose a node.
@@ -69,6 +71,13 @@ pub const LOSSES: &[Loss] = &[
         // a client waits for an answer for 30 s by default, whatever the cluster does meanwhile
         name: "failover, leader paused (request.timeout.ms=1000)",
         victim: Victim::Leader,
+        blow: Blow::Paused,
+        settings: &["request.timeout.ms=1000"],
+        under_ms: [2500, 2500],
+    },
+    Loss {
+        name: "failover, leader and active controller paused (request.timeout.ms=1000)",
+        victim: Victim::LeaderOfBoth,
         blow: Blow::Paused,
         settings: &["request.timeout.ms=1000"],
         under_ms: [2500, 2500],
@@ -129,10 +138,11 @@ impl Loss {
         let leaders = cluster.leaders(topic).into_iter().enumerate();
         let mut led = leaders
             .filter_map(|(partition, leader)| Some((partition, u8::try_from(leader?).ok()?)));
-        let (partition, leader) = led.find(|(_, leader)| *leader != controller)?;
+        let leads_both = self.victim == Victim::LeaderOfBoth;
+        let (partition, leader) = led.find(|(_, leader)| (*leader == controller) == leads_both)?;
         let beside = |id: &u8| *id != leader && *id != controller;
         let victim = match self.victim {
-            Victim::Leader => leader,
+            Victim::Leader | Victim::LeaderOfBoth => leader,
             Victim::Controller => controller,
             Victim::Follower => cluster.brokers().into_iter().find(beside)?,
         };

@@ -60,7 +60,7 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .at_least(1)
         .low()
         .doc("Largest size in bytes of one piece of a metadata snapshot."),
-    int("controller.quorum.fetch.timeout.ms").or("2000").at_least(0).high().doc(
+    int("controller.quorum.fetch.timeout.ms").or("1000").at_least(0).high().doc(
         "Time in milliseconds without contact to the leader after which a voter stands for \
          election.",
     ),
