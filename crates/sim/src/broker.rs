@@ -10,7 +10,7 @@ use wire::alter_partition_request::{AlterPartitionRequest, BrokerState, Partitio
 use crate::env::{Checked, Env, Place, ShellRule};
 use crate::groups::GroupHost;
 use crate::leading::Parked;
-use crate::message::{Command, Key, Outcome, Reply, Request};
+use crate::message::{Command, Key, Outcome, Reply, Request, Turn};
 use crate::partition::{Partition, Role, Work};
 use crate::process::Process;
 
@@ -62,7 +62,7 @@ pub struct Broker {
     pub parked: Vec<Parked>,
     pub refused: Vec<Refused>,
     pub groups: BTreeMap<Key, GroupHost>,
-    /// Which request of each producer's connection comes next.
+    /// Which request of each client's connection comes next.
     pub turns: BTreeMap<u64, u32>,
     pub look_at: i64,
 }
@@ -271,6 +271,14 @@ impl Broker {
         self.with_partition(process, env, key, |partition, work, env| {
             partition.lead(env, work, LeaderInput::IsrAnswered { based_on, answer })
         })
+    }
+
+    /// Whether the request is the one that its connection brings next.
+    pub fn is_next(&mut self, turn: Turn) -> bool {
+        let next = self.turns.entry(turn.connection).or_default();
+        let is_next = *next == turn.index;
+        *next += u32::from(is_next);
+        is_next
     }
 
     /// The cluster's metadata has changed.

@@ -15,7 +15,7 @@ use types::{LeaderEpoch, Offset};
 
 use crate::broker::Broker;
 use crate::env::{Checked, Env, Return, ShellRule};
-use crate::message::{Key, Reply};
+use crate::message::{Key, Reply, Turn};
 use crate::process::Process;
 use crate::records::{NOBODY, entries, read_all};
 
@@ -94,8 +94,13 @@ impl Broker {
         process: &mut Process,
         env: &mut Env,
         back: Return,
+        turn: Turn,
         call: Call,
     ) -> Checked {
+        if !self.is_next(turn) {
+            return Ok(());
+        }
+        env.narrate(|| format!("node {} is called: {call:?}", process.place));
         let Some((key, host)) = self.groups.iter_mut().next() else {
             env.answer(back, Reply::Group(None));
             return Ok(());

@@ -33,11 +33,9 @@ impl Broker {
         back: Return,
         request: ProduceRequest,
     ) -> Checked {
-        let next = self.turns.entry(request.turn.connection).or_default();
-        if *next != request.turn.index {
+        if !self.is_next(request.turn) {
             return Ok(());
         }
-        *next += 1;
         let mut refused = Some(ErrorCode::NotLeaderOrFollower);
         let mut failed = None;
         self.with_partition(process, env, request.key, |partition, work, env| {

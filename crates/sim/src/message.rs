@@ -46,7 +46,7 @@ pub enum Request {
     Metadata,
     Produce(ProduceRequest),
     Consume(Key, Offset),
-    Group(Call),
+    Group(Turn, Call),
 }
 
 #[derive(Debug, Clone)]

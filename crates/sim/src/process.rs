@@ -115,7 +115,9 @@ impl Process {
             Request::Consume(key, from) => {
                 self.with_broker(env, |b, p, env| b.consume(p, env, back, key, from))
             }
-            Request::Group(call) => self.with_broker(env, |b, p, env| b.group(p, env, back, call)),
+            Request::Group(turn, call) => {
+                self.with_broker(env, |b, p, env| b.group(p, env, back, turn, call))
+            }
         }
     }
 

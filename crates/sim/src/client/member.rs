@@ -11,7 +11,7 @@ use types::{ErrorCode, TopicId};
 use super::contact::Contact;
 use crate::env::{Checked, Env, Place};
 use crate::groups::OFFSETS_TOPIC;
-use crate::message::{Reply, Request};
+use crate::message::{Reply, Request, Turn};
 
 /// What the group shares: partitions of nobody's topic, by number.
 const PARTITIONS: i32 = 4;
@@ -44,6 +44,8 @@ pub struct Member {
     known: BTreeMap<i32, i64>,
     /// What its open commit says.
     committing: Option<(i32, i64)>,
+    /// To its coordinator.
+    connection: Option<(Place, Turn)>,
 }
 
 impl Member {
@@ -59,6 +61,7 @@ impl Member {
             next_at: 0,
             known: BTreeMap::new(),
             committing: None,
+            connection: None,
         }
     }
 
@@ -74,6 +77,10 @@ impl Member {
                 return Ok(until.min(refresh));
             }
             self.asked = None;
+            self.connection = None;
+            if let Some((_, offset)) = self.committing.take() {
+                env.shadow.offset_given_up(offset);
+            }
             self.contact.doubt(env);
         }
         if self.next_at > env.now {
@@ -85,10 +92,20 @@ impl Member {
         };
         let patience = if self.stage == Stage::Joins { 4_000 } else { 1_000 };
         let call = self.call(env);
-        let number = env.ask(self.contact.place, place, 0, Request::Group(call));
+        let turn = self.turn(env, place);
+        let number = env.ask(self.contact.place, place, 0, Request::Group(turn, call));
         let until = env.now + patience;
         self.asked = Some((number, until, self.stage));
         Ok(until.min(refresh))
+    }
+
+    /// The next request's on the connection to there.
+    fn turn(&mut self, env: &mut Env, place: Place) -> Turn {
+        let open = self.connection.filter(|(to, _)| *to == place);
+        let turn =
+            open.map_or_else(|| Turn { connection: env.number(), index: 0 }, |(_, turn)| turn);
+        self.connection = Some((place, Turn { index: turn.index + 1, ..turn }));
+        turn
     }
 
     fn call(&mut self, env: &mut Env) -> Call {
@@ -159,6 +176,7 @@ impl Member {
         self.asked = None;
         self.next_at = env.now + RETRY_MS;
         let Some(Reply::Group(Some(reply))) = reply else {
+            self.connection = None;
             self.contact.doubt(env);
             return Ok(());
         };

@@ -1,6 +1,6 @@
 //! The promises of a group: in one generation each partition has one owner, and offsets stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coordinator::MemberId;
 
@@ -14,6 +14,9 @@ pub struct GroupShadow {
     /// What was committed for a partition, as far as a client was told.
     committed: BTreeMap<i32, i64>,
     next_offset: i64,
+    /// Commits that nobody was told the outcome of: a request whose sender has hung up may still arrive,
+    /// and overwrite what was committed since (there is no order between connections).
+    given_up: BTreeSet<i64>,
 }
 
 impl Shadow {
@@ -39,9 +42,14 @@ impl Shadow {
         *known = offset.max(*known);
     }
 
+    /// A member does not wait for the outcome of its commit any more.
+    pub fn offset_given_up(&mut self, offset: i64) {
+        self.groups.given_up.insert(offset);
+    }
+
     /// What a member that takes over finds is not older than what was acknowledged before it asked.
     pub fn offset_found(&self, partition: i32, known: i64, found: i64) -> Checked {
-        must(found >= known, || {
+        must(found >= known || self.groups.given_up.contains(&found), || {
             format!("the offset {found} is found for {partition}, where {known} was committed")
         })
     }
