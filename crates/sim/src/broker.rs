@@ -326,6 +326,7 @@ impl Broker {
     pub fn directory_failed(&mut self, process: &mut Process, env: &mut Env, directory: usize) {
         env.narrate(|| format!("node {} loses directory {directory}", process.place));
         process.stable.directories[directory].is_dead = true;
+        env.shadow.losses.fails(process.place, process.stable.directories[directory].id);
         let lost = self.partitions.values_mut().filter(|p| p.directory == directory);
         for partition in lost.filter(|partition| !partition.has_failed) {
             partition.fail(env);

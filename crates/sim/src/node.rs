@@ -110,6 +110,9 @@ fn open(env: &mut Env, place: Place, life: u32, mut stable: Stable) -> (Process,
     let roles = env.shape.nodes[place];
     for directory in &mut stable.directories {
         directory.is_dead = directory.is_lost;
+        if !directory.is_lost {
+            env.shadow.losses.works(directory.id);
+        }
     }
     let mut log = MetadataLog::open(&stable.metadata, stable.metadata_start, now);
     let latest = stable.snapshots.last().copied();

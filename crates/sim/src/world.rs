@@ -243,6 +243,7 @@ impl World {
             for directory in &mut self.nodes[place].stable().directories {
                 if !directory.is_dead {
                     directory.disk.heal();
+                    self.env.shadow.losses.works(directory.id);
                 }
             }
         }

@@ -1,16 +1,28 @@
-//! Which replicas have lost records, and which crashes a cluster may be expected to survive.
+//! Which replicas have lost records, and which faults a cluster may be expected to survive.
 //!
 //! Kafka does not sync what it acknowledges: a replica whose machine loses power comes back without some
-//! of it, and what `min.insync.replicas` promises is kept by the others. A history takes no more from a
-//! partition than that promise allows: while some replica that is asked to lead has lost records, another
-//! has them all, runs, and reaches the controllers. One that is silent leaves the ISR, and where those who
-//! crashed leave it last, the last of them is taken for the one that knows most (KIP-966).
+//! of it, and what `min.insync.replicas` promises is kept by the others. Hence the rule of what must
+//! survive: every record that was below a high watermark does, as long as each partition on which some
+//! replica that may be asked to lead has lost records keeps a *safe* one. Safe is a replica
+//!
+//! - that has lost nothing since it was last in sync,
+//! - whose broker runs, in the run that the controllers know: they strike out one that comes back
+//!   without having stopped in order, whatever it has;
+//! - that reaches every controller: one that is silent leaves the ISR;
+//! - whose log directory works and has room: one that went offline is used again when its broker has
+//!   been started anew, and so struck out;
+//! - that is in the ISR or an eligible leader, whichever of the decisions under way is kept.
+//!
+//! A fault that would take the last safe replica away is not dealt (operations ask
+//! [`Shadow::may_crash`] and [`Shadow::may_lose`]), or is taken back ([`Shadow::is_guarded`]). Without a
+//! safe one the ISR and the eligible leaders end up empty, and Kafka's controller, like this one, elects
+//! the last leader that it knew: it is taken for the one that lost least (KIP-966), and may have lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use metadata::Seeded;
-use metadata::image::{Image, PartitionState};
-use types::BrokerEpoch;
+use metadata::image::{DIRECTORY_UNASSIGNED, Image, PartitionState};
+use types::{BrokerEpoch, Uuid};
 
 use super::Shadow;
 use crate::env::Place;
@@ -36,6 +48,8 @@ pub struct Losses {
     /// Until when a node may be taken for dead that was paused, or cut off from some controller.
     silent_until: BTreeMap<Place, i64>,
     silent: BTreeSet<Place>,
+    /// Log directories that are full or offline, and whose they are.
+    failing: BTreeMap<Uuid, Place>,
 }
 
 impl Losses {
@@ -59,6 +73,24 @@ impl Losses {
         }
         let silent = self.silent_until.iter().filter(|(_, until)| **until > now);
         self.silent = silent.map(|(place, _)| *place).collect();
+    }
+
+    /// A log directory has no room, or is offline.
+    pub fn fails(&mut self, place: Place, directory: Uuid) {
+        self.failing.insert(directory, place);
+    }
+
+    /// A log directory does as it is told.
+    pub fn works(&mut self, directory: Uuid) {
+        self.failing.remove(&directory);
+    }
+
+    /// Whether the replica's directory works; all of the broker's, where it is not known which it is.
+    fn is_well_kept(&self, place: Place, state: &PartitionState) -> bool {
+        match state.directory_of(node_id(place)) {
+            None | Some(DIRECTORY_UNASSIGNED) => self.failing.values().all(|of| *of != place),
+            Some(directory) => !self.failing.contains_key(&directory),
+        }
     }
 
     /// A replica that is in sync again in a later run of its broker has all that it had lost.
@@ -144,7 +176,8 @@ impl Shadow {
                 let Some(state) = state(image, key) else { return false };
                 let broker = image.cluster().broker(id);
                 let is_this_run = broker.is_some_and(|broker| broker.epoch == *run);
-                is_this_run && (state.isr.contains(&id) || state.eligible_leaders.contains(&id))
+                let may_lead = state.isr.contains(&id) || state.eligible_leaders.contains(&id);
+                is_this_run && may_lead && self.losses.is_well_kept(*place, state)
             };
             let has_lost = self.losses.lost.contains_key(&(*place, key));
             let is_heard = !self.losses.silent.contains(place);
