@@ -2,7 +2,7 @@
 //! and then everybody from everybody.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::checker::History;
 use e2e::cluster::Plan;
@@ -22,6 +22,7 @@ const SOON: &str = "replica.lag.time.max.ms=3000\nbroker.session.timeout.ms=3000
      broker.heartbeat.interval.ms=300\n";
 /// What a client is told to wait that will wait in vain.
 const TIMEOUT_MS: i32 = 3_000;
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 fn cluster() -> Option<Cluster> {
     let cluster = Cluster::start_apart(&Plan::combined(Product::under_test(), 3).with(SOON))?;
@@ -187,8 +188,10 @@ fn without_a_majority_reads_go_on_and_writes_time_out() {
         cluster.ids().filter(|to| *to != from).for_each(|to| cluster.network().cut(from, to));
     }
     for (partition, leader) in (0..).zip(&leaders) {
+        let asked = Instant::now();
         let error = produce(&cluster, *leader, partition, "in vain");
         assert_eq!(error, ErrorCode::RequestTimedOut.code(), "partition {partition}");
+        assert!(asked.elapsed() > TIMEOUT / 2, "it waits for others before it gives up");
         assert_eq!(read(&cluster, *leader, partition), ["before"], "partition {partition}");
     }
     let nodes: Vec<String> = cluster.ids().map(|node| cluster.node(node).address()).collect();
