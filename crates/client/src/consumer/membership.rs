@@ -346,18 +346,29 @@ impl Consumer {
         let mut failures = 0;
         loop {
             let left = heartbeat::leave(cluster, &self.config, &group.id, &membership, reason);
-            match left.await {
-                Err(error) if has_moved(&error) => {
-                    tokio::time::sleep(cluster.backoff(failures)).await;
-                    failures += 1;
-                    if let Ok(found) = coordinator::find(cluster, &group.id).await {
-                        membership.coordinator = found;
-                    }
+            let error = match left.await {
+                Err(error) if has_moved(&error) || is_unreachable(&error) => error,
+                // a request whose answer was lost was carried out
+                Err(error) if failures > 0 && error.code() == ErrorCode::UnknownMemberId => {
+                    return Ok(());
                 }
                 done => return done,
+            };
+            tokio::time::sleep(cluster.backoff(failures)).await;
+            failures += 1;
+            match coordinator::find(cluster, &group.id).await {
+                Ok(found) => membership.coordinator = found,
+                // there is nobody left to tell
+                Err(none) if is_unreachable(&none) && is_unreachable(&error) => return Err(error),
+                Err(_) => {}
             }
         }
     }
+}
+
+/// Whether the broker that was asked is gone; another one may be in its place.
+fn is_unreachable(error: &Error) -> bool {
+    error.code() == ErrorCode::NetworkException
 }
 
 /// Whether another broker coordinates the group, or will in a moment.
