@@ -201,37 +201,62 @@ async fn shown(port: u16, count: usize) -> Vec<String> {
     shown
 }
 
+/// Puts a file in the place of a broker's directory; it is undone by [`Self::repair`].
+struct BrokenDirectory {
+    home: PathBuf,
+    away: PathBuf,
+}
+
+impl BrokenDirectory {
+    /// Of those `homes`, the one with the topic in it.
+    fn among(homes: &[PathBuf]) -> Self {
+        let home = homes.iter().find(|home| home.join("t-0").exists()).expect("it is somewhere");
+        let (home, away) = (home.clone(), home.with_extension("away"));
+        std::fs::rename(&home, &away).expect("take the directory away");
+        std::fs::write(&home, "a file in its place").expect("write a file");
+        Self { home, away }
+    }
+
+    fn repair(self) {
+        std::fs::remove_file(&self.home).expect("remove the file");
+        std::fs::rename(&self.away, &self.home).expect("bring the directory back");
+    }
+}
+
 #[test]
-fn when_a_directory_fails_another_replica_leads() {
+fn when_a_directory_of_a_follower_or_of_the_leader_fails_the_others_go_on() {
     let folder = folders::scratch();
     let path = |index: usize, name: &str| folder.path().join(format!("{index}-{name}"));
     let more = |index| {
         let [meta, a, b] = ["meta", "a", "b"].map(|name| path(index, name).display().to_string());
-        format!("metadata.log.dir={meta}\nlog.dirs={meta},{a},{b}\n")
+        format!("metadata.log.dir={meta}\nlog.dirs={a},{b},{meta}\n")
     };
     let mut cluster =
         Cluster::start_each(Klamm, &[Klamm; 3], more).expect("nothing else is needed");
     on_runtime(async {
         // a segment for each batch
         cluster.create("t", &[("min.insync.replicas", "2"), ("segment.ms", "1")]).await;
-        let leader = cluster.await_in_sync("t", 3).await;
         let producer = cluster.producer(&[("acks", "all"), ("batch.size", "200")]);
-        produce_numbers(&producer, "t", 0..FEW, |_| {}).await;
-        let home = ["meta", "a", "b"].map(|name| path(leader, name));
-        let home = home.iter().find(|home| home.join("t-0").exists()).expect("it is somewhere");
-        assert!(!home.ends_with("meta"), "a directory of the broker's own metadata is not lost");
-        let away = home.with_extension("away");
-        std::fs::rename(home, &away).expect("take the directory away");
-        std::fs::write(home, "a file in its place").expect("write a file");
-        produce_numbers(&producer, "t", FEW..2 * FEW, |_| {}).await;
-        let next = cluster.await_in_sync("t", 2).await;
-        assert_ne!(next, leader);
-        let everything: Vec<_> = (0..2 * FEW).map(|number| number.to_string()).collect();
-        assert_eq!(shown(cluster.brokers[next].port(), 2 * FEW).await, everything);
-        std::fs::remove_file(home).expect("remove the file");
-        std::fs::rename(&away, home).expect("bring the directory back");
-        cluster.brokers[leader].kill();
-        cluster.brokers[leader].restart();
+        let mut sent = 0;
+        for place in [1, 0] {
+            let victim = (cluster.await_in_sync("t", 3).await + place) % 3;
+            produce_numbers(&producer, "t", sent..sent + FEW, |_| {}).await;
+            // its own metadata is in neither
+            let broken = BrokenDirectory::among(&["a", "b"].map(|name| path(victim, name)));
+            produce_numbers(&producer, "t", sent + FEW..sent + 2 * FEW, |_| {}).await;
+            sent += 2 * FEW;
+            let next = wait::eventually("the two others go on", async || {
+                let (leader, isr) = cluster.state("t").await?;
+                let others = leader != victim && isr.len() == 2;
+                (others && !isr.contains(&Cluster::id(victim))).then_some(leader)
+            });
+            let next = next.await;
+            let everything: Vec<_> = (0..sent).map(|number| number.to_string()).collect();
+            assert_eq!(shown(cluster.brokers[next].port(), sent).await, everything);
+            broken.repair();
+            cluster.brokers[victim].kill();
+            cluster.brokers[victim].restart();
+        }
         cluster.await_in_sync("t", 3).await;
     });
 }
