@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,9 +28,23 @@ impl Server {
     /// # Panics
     /// If it does not start.
     pub fn start(command: &mut Command, log: &Path) -> Self {
+        Self::spawn(command.stdin(Stdio::null()), log)
+    }
+
+    /// The same, with somebody who types.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn typed_to(command: &mut Command, log: &Path) -> (Self, ChildStdin) {
+        let mut server = Self::spawn(command.stdin(Stdio::piped()), log);
+        let stdin = server.child.stdin.take().expect("standard input is piped");
+        (server, stdin)
+    }
+
+    fn spawn(command: &mut Command, log: &Path) -> Self {
         let file = File::options().create(true).append(true).open(log).expect("open the log file");
         let errors = file.try_clone().expect("share the log file");
-        command.stdin(Stdio::null()).stdout(file).stderr(errors);
+        command.stdout(file).stderr(errors);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { child, log: log.to_owned() }
     }

@@ -1,10 +1,12 @@
 //! `klamm cluster up` and `klamm cluster status`: what people see of a cluster on their machine.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{ChildStdin, Command, Output};
 
 use e2e::process::{Server, output, succeed};
-use e2e::{folders, klamm, wait};
+use e2e::runtimes::present;
+use e2e::{Kafka, folders, klamm, wait};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Ports are looked for from here on: below those that other tests are given.
@@ -13,6 +15,9 @@ const PORTS: [&str; 2] = ["10000", "12000"];
 /// A running `klamm cluster up`, with its nodes, which end with it.
 struct Up {
     command: Server,
+    /// Of `klamm` itself, which another program may run in a terminal.
+    pid: u32,
+    typed: Option<ChildStdin>,
     folder: tempfile::TempDir,
     /// Of starts before this one.
     told: usize,
@@ -22,18 +27,46 @@ impl Up {
     fn new(nodes: &str, port: &str) -> Self {
         let folder = folders::scratch();
         let command = Self::launch(folder.path(), &[nodes, "--port", port]);
-        Self { command, folder, told: 0 }
+        Self { pid: command.pid(), typed: None, command, folder, told: 0 }
+    }
+
+    /// The same in a terminal.
+    fn typed_to(nodes: &str, port: &str) -> Self {
+        let folder = folders::scratch();
+        let command = Self::command(folder.path(), &[nodes, "--port", port]);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        let mut script = Command::new("script");
+        let line = format!("exec {}", words.join(" "));
+        script.args(["--quiet", "--flush", "--command", &line, "/dev/null"]);
+        let (command, typed) = Server::typed_to(&mut script, &folder.path().join("up.log"));
+        let mut up = Self { pid: command.pid(), typed: Some(typed), command, folder, told: 0 };
+        up.await_word("Ctrl-C stops it");
+        let [klamm] = up.nodes()[..] else { panic!("{}", up.told()) };
+        up.pid = klamm.as_raw_nonzero().get().cast_unsigned();
+        up
+    }
+
+    /// Somebody presses Enter.
+    fn enter(&mut self) {
+        let typed = self.typed.as_mut().expect("it is in a terminal");
+        typed.write_all(b"\n").expect("it listens");
     }
 
     fn again(&mut self) {
         self.told = self.command.log().len();
         self.command = Self::launch(self.folder.path(), &[]);
+        self.pid = self.command.pid();
     }
 
     fn launch(folder: &Path, more: &[&str]) -> Server {
+        Server::start(&mut Self::command(folder, more), &folder.join("up.log"))
+    }
+
+    fn command(folder: &Path, more: &[&str]) -> Command {
         let mut command = klamm::tool("cluster");
         command.arg("up").args(more).arg("--data-dir").arg(folder.join("cluster"));
-        Server::start(&mut command, &folder.join("up.log"))
+        command
     }
 
     /// What this start has printed.
@@ -55,26 +88,23 @@ impl Up {
 
     /// The process ids of the nodes.
     fn nodes(&self) -> Vec<Pid> {
-        let children = format!("/proc/{0}/task/{0}/children", self.command.pid());
-        let ids = std::fs::read_to_string(children).expect("the children of a process");
-        let ids = ids.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?));
-        ids.collect()
+        let ids = self.children();
+        ids.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
+    }
+
+    fn children(&self) -> String {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid);
+        std::fs::read_to_string(children).unwrap_or_default()
     }
 }
 
 impl Drop for Up {
     fn drop(&mut self) {
         // in order where it still runs: its nodes have nobody else to end them
-        self.command.signal(Signal::TERM);
+        let klamm = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let _ = klamm.map(|klamm| kill_process(klamm, Signal::TERM));
         let within = std::time::Duration::from_secs(60);
-        wait::within(within, || self.nodes_if_any().is_empty().then_some(()));
-    }
-}
-
-impl Up {
-    fn nodes_if_any(&self) -> String {
-        let children = format!("/proc/{0}/task/{0}/children", self.command.pid());
-        std::fs::read_to_string(children).unwrap_or_default()
+        wait::within(within, || self.children().is_empty().then_some(()));
     }
 }
 
@@ -136,18 +166,53 @@ fn a_local_cluster_comes_up_goes_on_and_ends() {
 }
 
 #[test]
-fn a_node_that_dies_is_told_of_and_missed() {
-    let up = Up::new("3", PORTS[1]);
+fn a_node_that_dies_is_missed_until_somebody_presses_enter() {
+    if !present("script", "--version") {
+        return;
+    }
+    let mut up = Up::typed_to("3", PORTS[1]);
     let bootstrap = up.bootstrap();
+    let words = "--create --topic alone --replica-assignment 3";
+    tool("kafka-topics", &bootstrap, words, "");
+    let mut watch = klamm::tool("cluster");
+    watch.args(["status", "-b", &bootstrap, "--watch", "1"]);
+    let mut watch = Server::start(&mut watch, &up.folder.path().join("watch.log"));
+    wait::until("all is well on the screen", || watch.log().contains(": well\n").then_some(()));
     let nodes = up.nodes();
     assert_eq!(nodes.len(), 3);
     kill_process(nodes[2], Signal::KILL).expect("kill a node");
     up.await_word("node 3 died: signal: 9");
-    wait::until("the others miss it", || {
-        let (code, text) = status(&bootstrap);
-        (code == Some(2) && node(&text, "3")[4] == "fenced").then_some(())
-    });
+    let await_status = |code, words: &[&str], state: &str| {
+        wait::until(state, || {
+            let (ended, text) = status(&bootstrap);
+            let are_said = words.iter().all(|word| text.contains(word));
+            (ended == Some(code) && are_said && node(&text, "3")[4] == state).then_some(())
+        });
+    };
+    await_status(3, &[": BROKEN\n", "offline partitions: 1\n", "alone-0"], "fenced");
+    tool("kafka-topics", &bootstrap, "--delete --topic alone", "");
+    await_status(2, &[": DEGRADED\n"], "fenced");
     assert_eq!(up.nodes().len(), 2, "{}", up.told());
+    wait::until("the screen shows it", || watch.log().contains(": DEGRADED\n").then_some(()));
+    up.enter();
+    await_status(0, &[": well\n"], "up");
+    assert_eq!(up.nodes().len(), 3, "{}", up.told());
+    wait::until("the screen shows that it is back", || {
+        let log = watch.log();
+        (log.rfind(": well\n") > log.rfind(": DEGRADED\n")).then_some(())
+    });
+    // as a terminal's Ctrl-C does
+    watch.signal(Signal::INT);
+    assert!(watch.await_end().success(), "{}", watch.log());
+}
+
+#[test]
+fn a_cluster_of_apache_kafka_is_shown_too() {
+    let Some(kafka) = Kafka::start() else { return };
+    let (code, text) = status(&kafka.bootstrap());
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains(": well\n"), "{text}");
+    assert_eq!(node(&text, "1")[1], "broker,CONTROLLER", "{text}");
 }
 
 #[test]
