@@ -88,8 +88,8 @@ impl Timeouts {
     }
 }
 
-/// Followers of a leader that is gone stand within this time, one before the other: a few round trips,
-/// so that the first has won before the second asks.
+/// Followers of a leader that is gone or silent stand within this time, one before the other: a few
+/// round trips, so that the first has won before the second asks.
 pub const GONE_SPREAD_MS: u32 = 100;
 /// After an election that nobody won, the least time before the next is asked for.
 pub const LOST_PAUSE_MS: u32 = 20;

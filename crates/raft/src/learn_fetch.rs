@@ -4,6 +4,7 @@ use types::{ErrorCode, TimestampMs};
 
 use crate::broken::is_broken;
 use crate::clock::after;
+use crate::config::GONE_SPREAD_MS;
 use crate::control::SnapshotControl;
 use crate::effect::{Effect, Effects};
 use crate::log_state::{LogEnd, SnapshotId};
@@ -177,7 +178,8 @@ impl Raft {
     }
 
     pub(crate) fn is_served(&mut self, now: TimestampMs) {
-        let patience = after(now, self.config.timeouts.fetch_ms);
+        let spread = self.chance.below(GONE_SPREAD_MS);
+        let patience = after(now, self.config.timeouts.fetch_ms.saturating_add(spread));
         if let Some(follower) = self.role.as_follower_mut() {
             follower.fetch_deadline = patience;
             follower.is_served = true;

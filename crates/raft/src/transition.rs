@@ -55,7 +55,10 @@ impl Raft {
     pub(crate) fn become_candidate(&mut self, now: TimestampMs, fx: &mut Effects) {
         self.enter_epoch(LeaderEpoch(self.epoch.0.saturating_add(1)));
         self.voted = Some(self.config.key());
-        let tally = Tally::of(self.voters(), self.config.node);
+        let mut tally = Tally::of(self.voters(), self.config.node);
+        if let Some(silenced) = self.silenced {
+            tally.is_unreachable(silenced);
+        }
         let is_won = tally.is_won();
         let deadline = self.election_deadline(now);
         let role = Role::Candidate(Candidate { tally, deadline, is_hurried: false });

@@ -116,7 +116,7 @@ fn every_broken_rule_is_noticed() {
         (Broken::Diverging, 1),
         (Broken::OneChange, 1),
         (Broken::FreshWatermark, 1),
-        (Broken::PrefixWatermark, 3_500),
+        (Broken::PrefixWatermark, 1_800),
         (Broken::RemovedStands, 1),
     ] {
         let mut seeds = from..from + SEEDS_TO_NOTICE;

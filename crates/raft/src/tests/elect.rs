@@ -5,8 +5,11 @@ use types::{ErrorCode, LeaderEpoch, NodeId, Offset};
 use super::node::{
     Node, config, endpoints, fetch, formatted, high_watermark, key, lead, sent, vote_answer,
 };
+use crate::config::{GONE_SPREAD_MS, LOST_PAUSE_MS, LOST_SPREAD_MS};
 use crate::message::{BeginQuorumEpochRequest, EndQuorumEpochRequest, VoteRequest};
-use crate::{Answer, Effect, Input, LogEnd, QuorumState, Reply, Request, RoleKind, Stored};
+use crate::{
+    Answer, Destination, Effect, Input, LogEnd, QuorumState, Reply, Request, RoleKind, Stored,
+};
 
 const VOTERS: [i32; 3] = [1, 2, 3];
 
@@ -210,6 +213,27 @@ fn a_candidate_that_lost_asks_again_soon() {
     }
 }
 
+/// Two voters of three that lose a silent leader at once split the vote: neither waits for the third.
+#[test]
+fn a_vote_that_is_split_beside_a_silent_leader_is_lost() {
+    let (mut node, _) = Node::open(config(1, &[]), stored_as(5, Some(2), None));
+    served(&mut node);
+    let (start, asks) = (node.now, node.wait_for(RoleKind::Prospective));
+    let waited_ms = node.now.0 - start.0;
+    assert!((2_000..2_000 + i64::from(GONE_SPREAD_MS)).contains(&waited_ms), "{waited_ms}");
+    let of_third = |effects: &[Effect]| {
+        let is_third = |to: &Destination| to.id == NodeId(3);
+        sent(effects).into_iter().find(|(to, ..)| is_third(to)).expect("all are asked").1
+    };
+    let effects = node.reply(of_third(&asks), vote_answer(5, true));
+    let start = node.now;
+    node.reply(of_third(&effects), vote_answer(6, false));
+    assert_eq!(node.raft.role(), RoleKind::Candidate);
+    node.wait_for(RoleKind::Prospective);
+    let waited_ms = node.now.0 - start.0;
+    assert!(waited_ms <= i64::from(LOST_PAUSE_MS + LOST_SPREAD_MS), "{waited_ms}");
+}
+
 #[test]
 fn who_follows_a_leader_that_is_gone_does_not_wait_for_it() {
     let follower = || {
@@ -342,7 +366,7 @@ fn an_observer_that_is_served_no_more_refuses_no_pre_votes() {
         Request::Vote(vote)
     };
     assert!(!is_granted(&mut node, ask(true)));
-    node.now.0 += 2_000;
+    node.now.0 += 2_000 + i64::from(GONE_SPREAD_MS);
     assert!(is_granted(&mut node, ask(true)));
     assert!(!is_granted(&mut node, ask(false)), "its epoch has a leader");
 }
