@@ -178,8 +178,9 @@ impl Raft {
     }
 
     pub(crate) fn is_served(&mut self, now: TimestampMs) {
-        let spread = self.chance.below(GONE_SPREAD_MS);
-        let patience = after(now, self.config.timeouts.fetch_ms.saturating_add(spread));
+        let fetch_ms = self.config.timeouts.fetch_ms;
+        let sooner_ms = self.chance.below(GONE_SPREAD_MS.min(fetch_ms / 10));
+        let patience = after(now, fetch_ms - sooner_ms);
         if let Some(follower) = self.role.as_follower_mut() {
             follower.fetch_deadline = patience;
             follower.is_served = true;

@@ -141,7 +141,7 @@ fn open(env: &mut Env, place: Place, life: u32, mut stable: Stable) -> (Process,
     let config = config(env, place, stable.directory);
     let mut raft = Raft::open(config, stored, now, &mut effects);
     raft.set_broken(env.raft_rule());
-    let incarnation = Uuid::from_random((u128::from(env.number()) << 64 | 1 << 70).to_be_bytes());
+    let incarnation = Uuid::from_random((u128::from(env.number()) << 64 | 1).to_be_bytes());
     let process = Process {
         place,
         life,
