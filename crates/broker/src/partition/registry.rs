@@ -190,9 +190,10 @@ impl Partitions {
         for index in changed {
             let state = described.partitions.get(index);
             if let (Some(partition), Some(state)) = (topic.partition(*index), state) {
-                let was_replicated = partition.is_replicated();
+                let before = (partition.leader(), partition.is_replicated());
                 partition.set_state(state);
-                if was_replicated || partition.is_replicated() {
+                // who is in sync is nothing to whoever fetches
+                if (partition.leader(), partition.is_replicated()) != before {
                     self.neighbours.moved(partition);
                 }
                 self.place(partition, state);

@@ -87,6 +87,16 @@ impl Metadata {
         }));
     }
 
+    /// The leader's wish is granted.
+    fn be_in_sync(&mut self, isr: &[i32]) {
+        self.write(&MetadataRecord::PartitionChange(PartitionChangeRecord {
+            partition_id: 0,
+            topic_id: TOPIC,
+            isr: Some(isr.to_vec()),
+            ..PartitionChangeRecord::default()
+        }));
+    }
+
     /// A reassignment is through: `only` has the one replica.
     fn move_to(&mut self, only: i32) {
         self.write(&MetadataRecord::PartitionChange(PartitionChangeRecord {
@@ -488,4 +498,23 @@ async fn the_term_of_a_replica_that_is_taken_away_ends() {
     metadata.move_to(2);
     metadata.tell(&mut [&mut one, &mut two]);
     assert!(former.led_by(NodeId(1)).is_err(), "who waits for a commit need not wait any more");
+}
+
+/// Fetchers end their connection for each order: they get none for what is nothing to them.
+#[tokio::test]
+async fn who_follows_hears_of_leaders_and_terms_but_not_of_who_is_in_sync() {
+    let (mut metadata, mut one, mut two) = pair();
+    let neighbours = Arc::clone(two.partitions.neighbours());
+    assert_eq!(neighbours.news().await.len(), 1);
+    let steps: [(&str, fn(&mut Metadata), usize); 4] = [
+        ("one falls behind", |metadata| metadata.be_in_sync(&[1]), 0),
+        ("and catches up", |metadata| metadata.be_in_sync(&[1, 2]), 0),
+        ("the leader begins another term", |metadata| metadata.elect(1, &[1, 2]), 1),
+        ("nobody else has a replica", |metadata| metadata.move_to(2), 1),
+    ];
+    for (what, change, expected) in steps {
+        change(&mut metadata);
+        metadata.tell(&mut [&mut one, &mut two]);
+        assert_eq!(neighbours.news().await.len(), expected, "{what}");
+    }
 }
