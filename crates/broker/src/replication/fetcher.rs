@@ -125,7 +125,7 @@ impl Fetcher {
                     let followed = self.followed.remove(&key);
                     if followed.is_some_and(|followed| followed.asked.is_some()) {
                         // the next request names what is left
-                        self.session = Session::NONE;
+                        self.session = self.session.anew();
                     }
                 }
             }
@@ -181,7 +181,7 @@ impl Fetcher {
             self.plan(key, &mut topics, &mut forgotten);
         }
         if self.followed.values().all(|followed| followed.asked.is_none()) {
-            self.session = Session::NONE;
+            self.session = self.session.anew();
             return None;
         }
         Some(self.request(epoch, topics, forgotten))
@@ -220,7 +220,7 @@ impl Fetcher {
         forgotten_topics_data: Vec<ForgottenTopic<'static>>,
     ) -> FetchRequest<'static> {
         let due_ms = self.next_due().map(|due| i32::try_from(due.as_millis()).unwrap_or(i32::MAX));
-        let wait_ms_max = self.settings.wait_ms_max;
+        let wait_ms_max = if self.session.may_wait() { self.settings.wait_ms_max } else { 0 };
         FetchRequest {
             cluster_id: Some(self.node.cluster_id.clone().into()),
             replica_state: ReplicaState {
@@ -245,8 +245,12 @@ impl Fetcher {
         };
         match ErrorCode::from_wire(response.error_code) {
             ErrorCode::None => {}
-            ErrorCode::FetchSessionIdNotFound | ErrorCode::InvalidFetchSessionEpoch => {
+            ErrorCode::FetchSessionIdNotFound => {
                 self.session = Session::NONE;
+                return;
+            }
+            ErrorCode::InvalidFetchSessionEpoch => {
+                self.session = self.session.anew();
                 return;
             }
             code => return self.lose(&PeerError::Refused(code)).await,
@@ -298,7 +302,7 @@ impl Fetcher {
     /// No answer: after a pause, everything is asked for anew.
     async fn lose(&mut self, error: &PeerError) {
         tracing::debug!(leader = %self.leader, %error, "no answer to a fetch");
-        self.session = Session::NONE;
+        self.session = self.session.anew();
         tokio::select! {
             () = self.orders.given() => {}
             () = tokio::time::sleep(self.pause) => {}
@@ -308,7 +312,7 @@ impl Fetcher {
 
     /// Ends a fetch that the leader holds back, so that others are not kept waiting.
     fn hang_up(&mut self) {
-        self.session = Session::NONE;
+        self.session = self.session.anew();
         self.address.send_modify(|_| {});
     }
 }
