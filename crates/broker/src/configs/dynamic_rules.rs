@@ -29,8 +29,8 @@ const ONLY_OF_LISTENERS: [&str; 10] = [
     "ssl.truststore.certificates",
 ];
 
-/// Sizes of Kafka's thread pools, which may at most double or halve at a time. Here they have no
-/// effect; the rule holds all the same, so that a script works on both or on none.
+/// Sizes of Kafka's thread pools, which may at most double or halve at a time. Here all but the
+/// fetchers have no effect; the rule holds all the same, so that a script works on both or on none.
 const THREADS: [&str; 5] = [
     "num.io.threads",
     "num.network.threads",

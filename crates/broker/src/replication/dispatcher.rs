@@ -3,7 +3,9 @@
 use super::Key;
 use super::fetcher::Fetcher;
 use super::orders::{Order, Orders};
-use super::settings::FetcherSettings;
+use super::settings::{self, FetcherSettings};
+use super::threads::Threads;
+use crate::cluster::broker_layers;
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::peer::{Address, Peer};
@@ -22,9 +24,12 @@ type FetcherKey = (NodeId, u32);
 pub(super) struct Dispatcher {
     node: Arc<Node>,
     settings: FetcherSettings,
+    /// Connections to each leader's broker, for what begins to be followed.
+    connections: u32,
     fetchers: BTreeMap<FetcherKey, Handle>,
     followed: BTreeMap<Key, FetcherKey>,
     tasks: JoinSet<()>,
+    threads: Threads,
 }
 
 struct Handle {
@@ -34,9 +39,15 @@ struct Handle {
 
 impl Dispatcher {
     pub fn new(node: Arc<Node>) -> Self {
-        let settings = FetcherSettings::new(&node.settings);
-        let (fetchers, followed) = (BTreeMap::new(), BTreeMap::new());
-        Self { node, settings, fetchers, followed, tasks: JoinSet::new() }
+        Self {
+            settings: FetcherSettings::new(&node.settings),
+            connections: 1,
+            fetchers: BTreeMap::new(),
+            followed: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            threads: Threads::new(node.stopping.clone()),
+            node,
+        }
     }
 
     /// Runs until the server stops; the fetchers end with it.
@@ -47,16 +58,26 @@ impl Dispatcher {
             tokio::select! {
                 moved = partitions.neighbours().news() => {
                     self.readdress();
+                    self.recount();
                     moved.into_iter().for_each(|partition| self.sort(partition));
                 }
                 Some(ended) = self.tasks.join_next() => {
-                    if let Err(error) = ended {
+                    if let Err(error) = ended && error.is_panic() {
                         tracing::error!(%error, "a fetcher panicked");
                     }
                 }
-                _ = stopping.wait_for(|stop| *stop) => return,
+                _ = stopping.wait_for(|stop| *stop) => break,
             }
         }
+        self.tasks.shutdown().await;
+        self.threads.joined();
+    }
+
+    /// How many connections there shall be by now; what is followed already stays where it is, until
+    /// its leader changes.
+    fn recount(&mut self) {
+        let image = self.node.partitions.neighbours().image();
+        self.connections = settings::fetchers(broker_layers(&image, &self.node.settings));
     }
 
     fn sort(&mut self, partition: Arc<Partition>) {
@@ -83,29 +104,30 @@ impl Dispatcher {
     fn turn(&self, (topic, index): Key) -> u32 {
         let [a, b, c, d, ..] = topic.0;
         let topic = u32::from_be_bytes([a, b, c, d]);
-        topic.wrapping_add(index.cast_unsigned()) % self.settings.fetchers
+        topic.wrapping_add(index.cast_unsigned()) % self.connections
     }
 
     fn fetcher(&mut self, key: FetcherKey) -> &Orders {
         if !self.fetchers.contains_key(&key) {
-            let handle = self.start(key.0);
+            let handle = self.start(key);
             self.fetchers.insert(key, handle);
         }
         &self.fetchers[&key].orders
     }
 
-    fn start(&mut self, leader: NodeId) -> Handle {
+    fn start(&mut self, (leader, connection): FetcherKey) -> Handle {
         let (orders, address) = (Arc::default(), watch::Sender::new(self.address_of(leader)));
         let (peer, line) = Peer::new(CLIENT_ID, address.subscribe(), self.settings.patience);
         let handle = Handle { orders: Arc::clone(&orders), address: address.clone() };
         let settings = self.settings.clone();
         let fetcher = Fetcher::new(leader, Arc::clone(&self.node), settings, peer, orders, address);
-        self.tasks.spawn(async move {
+        let task = async move {
             tokio::select! {
                 () = line.run() => {}
                 () = fetcher.run() => {}
             }
-        });
+        };
+        self.tasks.spawn_on(task, &self.threads.of(connection));
         handle
     }
 

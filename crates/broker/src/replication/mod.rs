@@ -8,7 +8,7 @@
 //!                └──proposals──▶ keep_in_sync ──AlterPartition──▶ controller
 //! ```
 //!
-//! Fetchers live on one thread of their own, where writing to a log may block.
+//! Fetchers live on threads of their own, where writing to a log may block.
 
 mod dispatcher;
 mod fetcher;
@@ -19,6 +19,7 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub(crate) use in_sync::keep_in_sync;
 
@@ -32,7 +33,7 @@ use types::TopicId;
 /// A partition as fetchers name it.
 type Key = (TopicId, i32);
 
-/// The thread on which partitions are followed.
+/// The thread on which it is seen to that partitions are followed.
 #[derive(Debug)]
 pub(crate) struct Fetchers {
     thread: JoinHandle<()>,

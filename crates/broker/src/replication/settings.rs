@@ -1,12 +1,13 @@
 //! What the properties file says about fetching from leaders.
 
 use crate::settings::Settings;
+use metadata::config::{BROKER, BrokerLayers};
 use std::time::Duration;
+
+const FETCHERS: &str = "num.replica.fetchers";
 
 #[derive(Clone, Debug)]
 pub(super) struct FetcherSettings {
-    /// `num.replica.fetchers`: connections to each leader's broker.
-    pub fetchers: u32,
     /// `replica.fetch.min.bytes`.
     pub bytes_min: i32,
     /// `replica.fetch.max.bytes`, of one partition.
@@ -29,7 +30,6 @@ impl FetcherSettings {
         let int = |key| i32::try_from(number(key)).unwrap_or(i32::MAX);
         let millis = |key| Duration::from_millis(u64::try_from(number(key)).unwrap_or_default());
         Self {
-            fetchers: u32::try_from(number("num.replica.fetchers")).unwrap_or(1).max(1),
             bytes_min: int("replica.fetch.min.bytes"),
             partition_bytes_max: int("replica.fetch.max.bytes"),
             response_bytes_max: int("replica.fetch.response.max.bytes"),
@@ -37,6 +37,32 @@ impl FetcherSettings {
             backoff: millis("replica.fetch.backoff.ms"),
             patience: millis("replica.socket.timeout.ms"),
             listener: settings.config.listeners.inter_broker.clone(),
+        }
+    }
+}
+
+/// `num.replica.fetchers`: connections to each leader's broker, which may change while it runs.
+pub(super) fn fetchers(layers: BrokerLayers<'_>) -> u32 {
+    let number = BROKER.get(FETCHERS).and_then(|key| layers.value(key).ok()?.as_i64());
+    number.and_then(|number| u32::try_from(number).ok()).unwrap_or(1).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metadata::config::{Assignments, UNSET};
+
+    #[test]
+    fn as_many_connections_are_opened_as_are_configured_at_the_time() {
+        let set = |number: &str| Assignments::from([(FETCHERS.into(), number.into())]);
+        let (file, default, own) = (set("2"), set("3"), set("4"));
+        for (broker, broker_default, file, expected) in [
+            (UNSET, UNSET, UNSET, 1),
+            (UNSET, UNSET, &file, 2),
+            (UNSET, &default, &file, 3),
+            (&own, &default, &file, 4),
+        ] {
+            assert_eq!(fetchers(BrokerLayers { broker, broker_default, file }), expected);
         }
     }
 }

@@ -17,7 +17,11 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .at_least(1)
         .high()
         .cluster_wide()
-        .doc("Number of connections that followers open to each leader's broker."),
+        .doc(
+            "Number of connections that followers open to each leader's broker, and of threads \
+             that append what comes. Changed while the broker runs, it holds for partitions whose \
+             leaders change from then on.",
+        ),
     int("replica.fetch.backoff.ms")
         .or("1000")
         .at_least(0)
