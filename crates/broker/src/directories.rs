@@ -11,10 +11,10 @@
 use crate::controller::DirectoryNews;
 use crate::node::Node;
 use crate::partition::{Partition, Partitions};
+use crate::storage::are_same;
 use metadata::config::{BROKER, BrokerLayers, ConfigValue};
 use metadata::decide::AssignReplicasToDirs;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -110,14 +110,14 @@ async fn keep(node: Arc<Node>, failed: watch::Sender<Option<String>>) {
 /// Why the process cannot go on, as Kafka has it.
 fn fatal_fault(node: &Node) -> Option<String> {
     let directories = node.partitions.directories();
-    let metadata = Path::new(&node.settings.config.metadata_log_dir);
+    let metadata = &node.settings.config.metadata_log_dir;
     if directories.online().next().is_none() {
         let paths: Vec<_> =
             directories.all().iter().map(|d| d.path.display().to_string()).collect();
         return Some(format!("all log directories have failed: {}", paths.join(", ")));
     }
-    let is_lost = directories.all().iter().any(|d| d.path == metadata && d.is_offline());
-    is_lost.then(|| format!("the metadata log's directory {} has failed", metadata.display()))
+    let is_lost = directories.all().iter().any(|d| are_same(&d.path, metadata) && d.is_offline());
+    is_lost.then(|| format!("the metadata log's directory {metadata} has failed"))
 }
 
 /// Tells the controller where replicas are. When the server stops, what is left is told once: who

@@ -231,7 +231,7 @@ fn create(path: &Path) -> Result<(), StorageStartError> {
 }
 
 /// Whether two paths, perhaps written differently, are of one directory.
-fn are_same(one: &Path, other: &str) -> bool {
+pub(crate) fn are_same(one: &Path, other: &str) -> bool {
     let place = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     place(one) == place(other.as_ref())
 }
@@ -322,6 +322,23 @@ pub(crate) fn random_id() -> Uuid {
         let id = Uuid::from_random(bytes);
         if !id.to_string().starts_with('-') {
             return id;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_the_same_however_its_path_is_written() {
+        let here = std::env::current_dir().expect("there is one");
+        for (one, other, expected) in [
+            (here.join("data"), "data", true),
+            (here.join("data"), "./data/", true),
+            (here.join("data"), "other", false),
+        ] {
+            assert_eq!(are_same(&one, other), expected, "{one:?} {other}");
         }
     }
 }
