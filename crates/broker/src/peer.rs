@@ -14,12 +14,13 @@ mod presence;
 mod tests;
 
 pub(crate) use line::Line;
-pub(crate) use link::{Link, Versions};
+pub(crate) use link::{Link, Spoken, Versions, both};
 pub(crate) use presence::{Presence, presence};
 
 use line::Call;
 use link::Frame;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use types::ErrorCode;
@@ -40,6 +41,7 @@ pub(crate) struct Address {
 pub(crate) struct Peer {
     calls: mpsc::Sender<Call>,
     patience: Duration,
+    spoken: watch::Receiver<Option<Arc<Spoken>>>,
 }
 
 /// What came back, to be read as the response to a request.
@@ -87,7 +89,14 @@ impl Peer {
         patience: Duration,
     ) -> (Self, Line) {
         let (calls, waiting) = mpsc::channel(CALLS_WAITING_MAX);
-        (Self { calls, patience }, Line::new(client_id, address, waiting, patience))
+        let (connected, spoken) = watch::channel(None);
+        let line = Line::new(client_id, address, (waiting, connected), patience);
+        (Self { calls, patience, spoken }, line)
+    }
+
+    /// What the node speaks; `None` while there is no connection.
+    pub(crate) fn spoken(&self) -> watch::Receiver<Option<Arc<Spoken>>> {
+        self.spoken.clone()
     }
 
     /// Sends `request` in the highest version that both nodes know.

@@ -10,7 +10,7 @@ use types::{ErrorCode, NodeId};
 use wire::api_versions_response::{
     ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
-use wire::{ApiKey, ApiVersionsRequest};
+use wire::{ApiKey, ApiVersionsRequest, VersionRange};
 
 /// From this version on a client says what it is, in [`is_software_word`] terms.
 const FIRST_VERSION_WITH_SOFTWARE: i16 = 3;
@@ -46,9 +46,13 @@ pub(crate) async fn answer<'a>(
     }
     let image = context.node.controller.image();
     let api_keys = ADVERTISED.iter().copied();
-    let listener = context.connection.kind;
+    let (listener, controller) = (context.connection.kind, &context.node.controller);
+    let usable = |api, ours| match listener {
+        ListenerKind::Broker => controller.common_versions(api, ours),
+        ListenerKind::Controller => Some(ours),
+    };
     ApiVersionsResponse {
-        api_keys: api_keys.filter_map(|api| advertised(api, listener)).collect(),
+        api_keys: api_keys.filter_map(|api| advertised(api, listener, usable)).collect(),
         supported_features: supported_features(context.version),
         finalized_features_epoch: image.provenance.offset.0,
         finalized_features: levels(&image, context.node.controller.kraft_version()),
@@ -96,7 +100,9 @@ fn finalized((name, level): (&str, i16)) -> FinalizedFeatureKey<'static> {
 /// The answer, in version 0, to a version that this server does not know (rule 1).
 pub(crate) fn unsupported_version(listener: ListenerKind) -> ApiVersionsResponse<'static> {
     ApiVersionsResponse {
-        api_keys: advertised(ApiKey::ApiVersions, listener).into_iter().collect(),
+        api_keys: advertised(ApiKey::ApiVersions, listener, |_, ours| Some(ours))
+            .into_iter()
+            .collect(),
         ..refused(ErrorCode::UnsupportedVersion)
     }
 }
@@ -105,8 +111,12 @@ fn refused<'a>(error: ErrorCode) -> ApiVersionsResponse<'a> {
     ApiVersionsResponse { error_code: error.code(), ..Default::default() }
 }
 
-fn advertised(api: ApiKey, listener: ListenerKind) -> Option<ApiVersion> {
-    let range = versions(api, listener)?;
+fn advertised(
+    api: ApiKey,
+    listener: ListenerKind,
+    usable: impl Fn(ApiKey, VersionRange) -> Option<VersionRange>,
+) -> Option<ApiVersion> {
+    let range = usable(api, versions(api, listener)?)?;
     let min_version = match api {
         // librdkafka stops compressing unless version 0 is offered, though none is served (rule 2).
         ApiKey::Produce => 0,

@@ -10,6 +10,7 @@ use metadata::config::ServerConfig;
 use metadata::image::Image;
 use tokio::time::{Instant, timeout_at};
 use types::{BrokerEpoch, ErrorCode, NodeId};
+use wire::{ApiKey, VersionRange};
 
 use super::registrar::Registrar;
 use super::remote::{Forwarded, Patience, RemoteController, ResponseOf, Stage};
@@ -191,6 +192,12 @@ impl Authority {
         }
     }
 
+    /// Of the versions that this node answers on a broker's listener, those that a client may use;
+    /// `None` if there are none.
+    pub(crate) fn common_versions(&self, api: ApiKey, ours: VersionRange) -> Option<VersionRange> {
+        self.remote.as_ref().map_or(Some(ours), |remote| remote.common(api, ours))
+    }
+
     /// The connection on which a broker beats has closed.
     pub(crate) async fn connection_closed(&self, run: BrokerRun) {
         if let Some(controller) = self.active() {
@@ -265,10 +272,10 @@ fn worth_another(error: &PeerError) -> Result<Unavailable, Unavailable> {
             Ok(Unavailable::NotDone)
         }
         PeerError::Timeout => Err(Unavailable::TooLate),
-        PeerError::Unsupported(_)
-        | PeerError::Malformed(_)
-        | PeerError::Refused(_)
-        | PeerError::Stopped => Err(Unavailable::NotDone),
+        PeerError::Unsupported(_) => Err(Unavailable::Unsupported),
+        PeerError::Malformed(_) | PeerError::Refused(_) | PeerError::Stopped => {
+            Err(Unavailable::NotDone)
+        }
     }
 }
 

@@ -89,6 +89,8 @@ pub enum Unavailable {
     NotDone,
     /// No controller that a majority follows answered in time.
     TooLate,
+    /// The active controller does not know it, or not in that version.
+    Unsupported,
 }
 
 impl Unavailable {
@@ -97,6 +99,7 @@ impl Unavailable {
         match self {
             Self::NotDone => ErrorCode::NotController,
             Self::TooLate => ErrorCode::RequestTimedOut,
+            Self::Unsupported => ErrorCode::UnsupportedVersion,
         }
     }
 }
@@ -361,6 +364,7 @@ impl fmt::Display for Unavailable {
         f.write_str(match self {
             Self::NotDone => "the controller stops or cannot write; the command may be tried again",
             Self::TooLate => "no controller answers in time; the command may be tried again",
+            Self::Unsupported => "the active controller is older and does not know the command",
         })
     }
 }

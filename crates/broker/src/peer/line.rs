@@ -1,9 +1,10 @@
 //! Keeps one connection to wherever the node is, and what is in flight on it.
 
-use super::link::{Frame, Link};
+use super::link::{Frame, Link, Spoken};
 use super::{Address, Answered, Encode, Encoded, PeerError};
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -37,6 +38,8 @@ pub(crate) struct Line {
     client_id: &'static str,
     address: watch::Receiver<Option<Address>>,
     calls: mpsc::Receiver<Call>,
+    /// What the node speaks, while there is a connection.
+    spoken: watch::Sender<Option<Arc<Spoken>>>,
     patience: Duration,
     waiting: VecDeque<Call>,
     in_flight: VecDeque<InFlight>,
@@ -57,13 +60,14 @@ impl Line {
     pub(super) fn new(
         client_id: &'static str,
         address: watch::Receiver<Option<Address>>,
-        calls: mpsc::Receiver<Call>,
+        (calls, spoken): (mpsc::Receiver<Call>, watch::Sender<Option<Arc<Spoken>>>),
         patience: Duration,
     ) -> Self {
         Self {
             client_id,
             address,
             calls,
+            spoken,
             patience,
             waiting: VecDeque::new(),
             in_flight: VecDeque::new(),
@@ -79,10 +83,12 @@ impl Line {
             let end = match self.open(&address).await {
                 Ok(link) => {
                     pause = PAUSE_MIN;
+                    self.spoken.send_replace(Some(Arc::clone(&link.versions.spoken)));
                     self.serve(link).await
                 }
                 Err(end) => end,
             };
+            self.spoken.send_replace(None);
             for lost in self.in_flight.drain(..) {
                 // whoever asked may be gone
                 let _ = lost.answer.send(Err(PeerError::Broken));

@@ -10,6 +10,7 @@ use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -39,11 +40,14 @@ const SILENCE_MAX: Duration = Duration::from_secs(1);
 const HANDSHAKE_VERSION: i16 = 3;
 const HANDSHAKE_ID: i32 = 0;
 
+/// What a node speaks, by the code of the API.
+pub(crate) type Spoken = BTreeMap<i16, VersionRange>;
+
 /// What the other node speaks, and as whom it is asked.
 #[derive(Debug)]
 pub(crate) struct Versions {
     pub client_id: &'static str,
-    ranges: BTreeMap<i16, VersionRange>,
+    pub spoken: Arc<Spoken>,
 }
 
 impl Versions {
@@ -54,10 +58,25 @@ impl Versions {
     pub(crate) fn highest(&self, api: ApiKey) -> Result<i16, PeerError> {
         let unsupported = PeerError::Unsupported(api);
         let ours = api.stable_versions().ok_or(unsupported.clone())?;
-        let theirs = self.ranges.get(&api.code()).ok_or(unsupported.clone())?;
-        let highest = ours.max.min(theirs.max);
-        (highest >= ours.min.max(theirs.min)).then_some(highest).ok_or(unsupported)
+        let theirs = self.spoken.get(&api.code()).ok_or(unsupported.clone())?;
+        both(ours, *theirs).map(|range| range.max).ok_or(unsupported)
     }
+
+    /// That version of an API, which the other node has to know.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub(crate) fn exactly(&self, api: ApiKey, version: i16) -> Result<i16, PeerError> {
+        let theirs = self.spoken.get(&api.code());
+        let is_known = theirs.is_some_and(|theirs| theirs.contains(version));
+        is_known.then_some(version).ok_or(PeerError::Unsupported(api))
+    }
+}
+
+/// The versions in both ranges, if there are any.
+pub(crate) fn both(one: VersionRange, other: VersionRange) -> Option<VersionRange> {
+    let common = VersionRange { min: one.min.max(other.min), max: one.max.min(other.max) };
+    (common.min <= common.max).then_some(common)
 }
 
 #[derive(Debug)]
@@ -100,7 +119,7 @@ impl Link {
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
         stream.set_nodelay(true)?;
         notice_silence(&stream)?;
-        let versions = Versions { client_id, ranges: BTreeMap::new() };
+        let versions = Versions { client_id, spoken: Arc::default() };
         let mut link = Self { stream, received: Vec::new(), versions };
         link.shake_hands().await?;
         Ok(link)
@@ -127,7 +146,7 @@ impl Link {
         let range = |api: &wire::api_versions_response::ApiVersion| {
             (api.api_key, VersionRange { min: api.min_version, max: api.max_version })
         };
-        self.versions.ranges = response.api_keys.iter().map(range).collect();
+        self.versions.spoken = Arc::new(response.api_keys.iter().map(range).collect());
         Ok(())
     }
 

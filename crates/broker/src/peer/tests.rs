@@ -1,6 +1,6 @@
 //! The other end does what it likes: it is silent, it moves, it answers in pieces.
 
-use super::{Address, Link, Peer};
+use super::{Address, Link, Peer, PeerError, Versions};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -63,6 +63,33 @@ async fn a_node_that_has_moved_is_not_waited_for_where_it_was() {
     tokio::spawn(answer_all(answering));
     assert!(asking.await.unwrap().is_ok());
     drop(connected);
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_node_speaks_is_known_while_it_is_connected() {
+    let (listener, address) = listener().await;
+    let (_here, known) = watch::channel(Some(address));
+    let (peer, line) = Peer::new(CLIENT_ID, known, PATIENCE);
+    let running = tokio::spawn(line.run());
+    let mut spoken = peer.spoken();
+    assert!(spoken.borrow().is_none());
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answer(&mut stream).await.unwrap();
+        answer(&mut stream).await.unwrap();
+        stream
+    });
+    peer.call(ApiVersionsRequest::default()).await.unwrap();
+    let ranges = spoken.borrow_and_update().clone().unwrap();
+    let versions = Versions { client_id: CLIENT_ID, spoken: ranges };
+    let api = ApiKey::ApiVersions;
+    assert_eq!((versions.highest(api), versions.exactly(api, 2)), (Ok(3), Ok(2)));
+    assert_eq!(versions.exactly(api, 4), Err(PeerError::Unsupported(api)));
+    assert_eq!(versions.exactly(ApiKey::Fetch, 4), Err(PeerError::Unsupported(ApiKey::Fetch)));
+    drop(serving.await.unwrap());
+    assert!(spoken.wait_for(Option::is_none).await.is_ok());
+    drop(peer);
     running.await.unwrap();
 }
 

@@ -25,14 +25,32 @@ use wire::list_partition_reassignments_request::ListPartitionReassignmentsReques
 use wire::unregister_broker_request::UnregisterBrokerRequest;
 use wire::unregister_controller_request::UnregisterControllerRequest;
 use wire::update_features_request::UpdateFeaturesRequest;
-use wire::{ApiKey, DefaultPrincipalData, Message as _, Request};
+use wire::{ApiKey, DefaultPrincipalData, Message as _, Request, VersionRange};
 
 use super::RemoteController;
-use crate::peer::{Encode, Encoded, PeerError, Versions, response};
+use crate::peer::{Encode, Encoded, PeerError, Spoken, Versions, both, response};
 
 /// What a broker asks for itself goes to the controller without an envelope.
 const OWN: &[ApiKey] =
     &[ApiKey::AllocateProducerIds, ApiKey::AlterPartition, ApiKey::AssignReplicasToDirs];
+
+/// What clients ask of the controller: they must not use versions of it that this one does not know.
+const FORWARDED: &[ApiKey] = &[
+    ApiKey::AddRaftVoter,
+    ApiKey::AlterConfigs,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::CreatePartitions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::DescribeQuorum,
+    ApiKey::ElectLeaders,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::ListPartitionReassignments,
+    ApiKey::RemoveRaftVoter,
+    ApiKey::UnregisterBroker,
+    ApiKey::UnregisterController,
+    ApiKey::UpdateFeatures,
+];
 
 const ENVELOPE_VERSION: i16 = 0;
 const PRINCIPAL_VERSION: i16 = 0;
@@ -99,6 +117,12 @@ impl RemoteController {
         Ok(read(inner.read::<Q>()?))
     }
 
+    /// Of the versions that this node answers, those that the controller answers too where it is the
+    /// one that is asked (KIP-590); `None` if there are none. All while it is not known.
+    pub(crate) fn common(&self, api: ApiKey, ours: VersionRange) -> Option<VersionRange> {
+        common(self.spoken.borrow().as_deref(), api, ours)
+    }
+
     /// Sends an envelope, and takes out the answer that came in one.
     async fn forward(&self, envelope: Encode) -> Result<Inner, PeerError> {
         let answered = self.forwarding.call_with(envelope).await?;
@@ -111,6 +135,11 @@ impl RemoteController {
         let frame = envelope.response_data.ok_or_else(missing)?.into_owned();
         Ok(Inner { frame, version: answered.versions.inner.ok_or_else(missing)? })
     }
+}
+
+fn common(spoken: Option<&Spoken>, api: ApiKey, ours: VersionRange) -> Option<VersionRange> {
+    let spoken = spoken.filter(|_| FORWARDED.contains(&api));
+    spoken.map_or(Some(ours), |spoken| both(ours, *spoken.get(&api.code())?))
 }
 
 /// An answer that came in an envelope.
@@ -131,7 +160,10 @@ where
     Q: Request<'static> + Send + 'static,
 {
     Box::new(move |buffer, correlation_id, versions| {
-        let version = version.map_or_else(|| versions.highest(Q::KEY), Ok)?;
+        let version = match version {
+            Some(version) => versions.exactly(Q::KEY, version)?,
+            None => versions.highest(Q::KEY)?,
+        };
         put_in_envelope(buffer, correlation_id, versions, &request, version)
     })
 }
@@ -305,5 +337,32 @@ impl Forwarded for AlterPartition {
 
     fn reply(response: ResponseOf<'_, Self::Request>) -> Self::Reply {
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_offered_what_an_older_controller_knows_too() {
+        let range = |min, max| VersionRange { min, max };
+        let spoken: Spoken = [
+            (ApiKey::CreateTopics.code(), range(2, 5)),
+            (ApiKey::DeleteTopics.code(), range(8, 9)),
+            (ApiKey::Fetch.code(), range(0, 1)),
+        ]
+        .into();
+        let ours = range(1, 7);
+        for (api, expected) in [
+            (ApiKey::CreateTopics, Some(range(2, 5))),
+            (ApiKey::DeleteTopics, None),
+            (ApiKey::UpdateFeatures, None),
+            (ApiKey::Fetch, Some(ours)),
+            (ApiKey::Metadata, Some(ours)),
+        ] {
+            assert_eq!(common(Some(&spoken), api, ours), expected, "{}", api.name());
+            assert_eq!(common(None, api, ours), Some(ours), "{}: nothing is known", api.name());
+        }
     }
 }

@@ -25,7 +25,7 @@ use super::Beside;
 use super::membership::Membership;
 use super::outside::{Published, Shared};
 use super::settings::millis;
-use crate::peer::{Line, Peer};
+use crate::peer::{Line, Peer, Spoken};
 use lifecycle::Lifecycle;
 
 /// As whom the controller sees this node.
@@ -86,6 +86,8 @@ pub(crate) struct RemoteController {
     forwarding: Peer,
     /// What this broker asks for itself.
     own: Peer,
+    /// What the controller speaks, known from the connection on which this broker beats.
+    spoken: watch::Receiver<Option<Arc<Spoken>>>,
     orders: watch::Sender<Order>,
 }
 
@@ -111,6 +113,7 @@ impl RemoteController {
         let (own, own_line) = Peer::new(CLIENT_ID, address(), patience.request);
         let (beats, beating_line) = Peer::new(CLIENT_ID, address(), patience.session);
         let (orders, ordered) = watch::channel(Order::Serve);
+        let spoken = beats.spoken();
         let lifecycle = Lifecycle {
             membership,
             patience,
@@ -122,7 +125,7 @@ impl RemoteController {
         let alone = shared.alone.subscribe();
         let lines = [forwarding_line, own_line, beating_line];
         let tasks = Tasks { lifecycle, lines, alone };
-        let remote = Self { shared: Arc::clone(shared), forwarding, own, orders };
+        let remote = Self { shared: Arc::clone(shared), forwarding, own, spoken, orders };
         (remote, Box::pin(tasks.run()))
     }
 
