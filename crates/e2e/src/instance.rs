@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::folders;
-use crate::java::{Release, class_path};
+use crate::java::{Jvm, Release, class_path};
 use crate::netns::Space;
 use crate::process::Server;
 use crate::wait;
@@ -18,7 +18,7 @@ use crate::wait;
 #[derive(Clone, Copy, Debug)]
 pub enum Program {
     Klamm,
-    Kafka { release: Release, jvm: &'static [&'static str] },
+    Kafka { release: Release, jvm: Jvm },
 }
 
 impl Program {
@@ -41,7 +41,7 @@ impl Program {
             Self::Kafka { release, jvm } => {
                 let jars = class_path(release).expect("it was there before");
                 let mut command = Command::new("java");
-                command.args(jvm).args(["-cp", &jars, "kafka.Kafka"]);
+                command.args(jvm.flags(release)).args(["-cp", &jars, "kafka.Kafka"]);
                 command
             }
         };

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::folders;
 use crate::process::succeed;
 use crate::runtimes::present;
+use crate::{classes, folders};
 
 /// Which release of Apache Kafka: its broker and clients, or its tools, Streams and Connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,32 @@ impl Release {
         match self {
             Self::Broker => "broker.xml",
             Self::Tools => "tools.xml",
+        }
+    }
+}
+
+/// How a server's JVM is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jvm {
+    /// Starts soon and stays small, with so many MiB of heap at most.
+    Small { heap_mib_max: u32 },
+    /// As Apache Kafka's own start script has it: for measurements.
+    AsShipped,
+}
+
+impl Jvm {
+    pub(crate) fn flags(self, release: Release) -> Vec<String> {
+        const AS_SHIPPED: &[&str] =
+            &["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
+        let owned = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect();
+        match self {
+            Self::AsShipped => owned(AS_SHIPPED),
+            Self::Small { heap_mib_max } => {
+                let mut flags: Vec<String> = owned(QUICK_JVM);
+                flags.push(format!("-Xmx{heap_mib_max}M"));
+                flags.extend(classes::flags(release));
+                flags
+            }
         }
     }
 }
@@ -47,12 +73,19 @@ pub fn class_path(release: Release) -> Option<String> {
     Some(format!("{}/*", jars(release)?.display()))
 }
 
+/// Start-up counts here, not the peak.
+pub(crate) const QUICK_JVM: &[&str] = &["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+
 /// A main class of a release, ready for its arguments.
 #[must_use]
 pub fn class(release: Release, main: &str) -> Option<Command> {
+    plain_class(release, &classes::flags(release), main)
+}
+
+/// The same with these words to the JVM.
+pub(crate) fn plain_class(release: Release, flags: &[String], main: &str) -> Option<Command> {
     let mut command = Command::new("java");
-    // start-up counts here, not the peak
-    command.args(["-Xmx512M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]);
+    command.arg("-Xmx512M").args(QUICK_JVM).args(flags);
     command.args(["-cp", &class_path(release)?, main]);
     Some(command)
 }
@@ -78,7 +111,7 @@ pub fn program_beside(release: Release, name: &str) -> Option<Command> {
         succeed(&mut javac, b"");
     });
     let mut command = Command::new("java");
-    command.args(["-Xmx512M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]);
+    command.arg("-Xmx512M").args(QUICK_JVM).args(classes::flags(release));
     command.args(["-cp", &format!("{jars}:{}", classes.display()), name]);
     Some(command)
 }

@@ -4,14 +4,12 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 use crate::instance::{Instance, Program};
-use crate::java::{Release, class};
-use crate::nodes::SERVER_JVM;
+use crate::java::{Jvm, Release, class};
 use crate::process::{free_port, loopback, succeed};
 
-/// Starts soon and stays small: for tests.
-const SMALL_JVM: &[&str] = &["-Xmx768M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 /// 4.4.0, as tests run it.
-const TO_TEST: Program = Program::Kafka { release: Release::Broker, jvm: SMALL_JVM };
+const TO_TEST: Program =
+    Program::Kafka { release: Release::Broker, jvm: Jvm::Small { heap_mib_max: 768 } };
 
 /// A single node of Apache Kafka 4.4.0 on free ports of the loopback address.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ impl Kafka {
     /// If it does not come up.
     #[must_use]
     pub fn to_measure(properties: &str) -> Option<Self> {
-        let program = Program::Kafka { release: Release::Tools, jvm: SERVER_JVM };
+        let program = Program::Kafka { release: Release::Tools, jvm: Jvm::AsShipped };
         Self::formatted(program, Release::Tools, properties)
     }
 

@@ -4,6 +4,7 @@
 //! in Java, JavaScript, Python and Go. Every process is a child that ends with its handle.
 
 pub mod checker;
+mod classes;
 pub mod clock;
 pub mod cluster;
 pub mod faults;

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
 use crate::instance::{Instance, Program};
-use crate::java::{Release, class};
+use crate::java::{Jvm, Release, class};
 use crate::klamm::tool;
 use crate::netns::Space;
 use crate::process::{free_port, loopback, succeed};
@@ -13,11 +13,8 @@ use crate::process::{free_port, loopback, succeed};
 /// The cluster that every node belongs to that is not told otherwise.
 pub const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
 
-/// Starts soon and stays small.
-const SMALL_JVM: &[&str] = &["-Xmx384M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-/// As Apache Kafka's own start script has it: for measurements.
-pub(crate) const SERVER_JVM: &[&str] =
-    &["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
+/// Several of them run beside each other.
+const SMALL_JVM: Jvm = Jvm::Small { heap_mib_max: 384 };
 
 /// Whose server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +41,7 @@ impl Product {
         match self {
             Self::Klamm => Program::Klamm,
             Self::Kafka => Program::Kafka { release: Release::Broker, jvm: SMALL_JVM },
-            Self::KafkaToMeasure => Program::Kafka { release: Release::Tools, jvm: SERVER_JVM },
+            Self::KafkaToMeasure => Program::Kafka { release: Release::Tools, jvm: Jvm::AsShipped },
         }
     }
 }
