@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use replica::{Origin, Replica, Stored, StoredBatch};
-pub use told::{Producing, Reading};
+pub use told::{Gap, Producing, Reading};
 
 /// A record's name: who sent it, and the how manieth of that producer in its partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

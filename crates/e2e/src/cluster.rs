@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::admin::NewTopic;
 use client::{Admin, ClientConfig, PartitionMetadata, Properties, TopicMetadata};
@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use types::DirectoryId;
 use wire::DescribeQuorumRequest;
 
+use crate::clock::TimeOfDay;
 use crate::netns::Network;
 use crate::nodes::{CLUSTER, Node, Product};
 use crate::process::free_port;
@@ -294,13 +295,15 @@ impl Cluster {
         });
     }
 
-    /// Waits for a state of the cluster.
+    /// Waits for a state of the cluster, and says how long that took: shown if the test fails.
     ///
     /// # Panics
     /// If it does not come, with all logs.
     pub fn await_state(&self, what: &str, mut reached: impl FnMut() -> bool) {
+        let start = Instant::now();
         let reached = wait::unhurried(PATIENCE, || reached().then_some(()));
         assert!(reached.is_some(), "waited {PATIENCE:?} in vain: {what}\n{}", self.story());
+        eprintln!("{} {what}, after {:.1?}", TimeOfDay::now(), start.elapsed());
     }
 
     /// SIGTERM to all that run, and waits for their ends.

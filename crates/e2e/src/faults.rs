@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::clock::TimeOfDay;
 use crate::cluster::Cluster;
 
 /// What befalls a cluster.
@@ -170,7 +171,6 @@ impl<'c> Fire<'c> {
     }
 
     fn end(&mut self, fault: Fault) {
-        self.tell(&format!("end of {fault:?}"));
         match fault {
             Fault::Kill(node) => self.cluster.node_mut(node).launch(),
             Fault::Stop(node) => {
@@ -181,6 +181,7 @@ impl<'c> Fire<'c> {
             Fault::Cut(from, to) => self.cluster.network().heal(from, to),
             Fault::Isolate(node) => self.links(node, |network, from, to| network.heal(from, to)),
         }
+        self.tell(&format!("end of {fault:?}"));
     }
 
     fn links(&self, node: u8, change: impl Fn(&crate::netns::Network, u8, u8)) {
@@ -191,7 +192,8 @@ impl<'c> Fire<'c> {
     }
 
     fn tell(&mut self, what: &str) {
-        let line = format!("{:6.1} s: {what}", self.started.elapsed().as_secs_f32());
+        let passed = self.started.elapsed().as_secs_f32();
+        let line = format!("{} {passed:6.1} s: {what}", TimeOfDay::now());
         eprintln!("{line}");
         self.report.push(line);
     }

@@ -177,8 +177,16 @@ fn a_failure_that_an_application_saw_is_seen() {
 }
 
 #[test]
-fn the_longest_time_without_an_acknowledgement_is_that_of_one_partition() {
+fn times_without_an_acknowledgement_are_those_of_one_partition_the_longest_first() {
     let told = "A 0 0 0 1000\nA 1 0 0 1100\nA 0 1 1 1200\nA 1 1 1 3000\nA 0 2 2 1900\n";
     let producing = Producing::told("java", told);
-    assert_eq!(producing.longest_gap(), std::time::Duration::from_millis(1900));
+    let gap = |partition, from_ms, ms| {
+        let lasted = std::time::Duration::from_millis(ms);
+        Gap { partition, from_ms, lasted }
+    };
+    assert_eq!(producing.gaps()[..3], [gap(1, 1100, 1900), gap(0, 1200, 700), gap(0, 1000, 200)]);
+    assert_eq!(
+        gap(1, 86_400_000 + 3_723_004, 5).to_string(),
+        "partition 1 from 01:02:03.004 on for 5ms"
+    );
 }

@@ -11,10 +11,12 @@
 //! TIME is in milliseconds since 1970.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Acknowledged, Complaint, Name};
+use crate::clock::TimeOfDay;
 
 /// What one producer told.
 #[derive(Clone, Debug)]
@@ -25,14 +27,29 @@ pub struct Producing {
     pub failed: Vec<String>,
     /// By partition: how many records were sent at all, whatever became of them.
     pub sent: BTreeMap<i32, u64>,
-    /// By partition: when the last acknowledgement came, and the longest time without one.
-    pace: BTreeMap<i32, Pace>,
+    /// By partition: when the last acknowledgement came.
+    last_ms: BTreeMap<i32, u64>,
+    /// The longest times without one, the longest first.
+    gaps: Vec<Gap>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    last_ms: u64,
-    gap_ms_max: u64,
+/// How many of a producer's gaps are told: a fault is one in each partition that it hits.
+const GAPS_TOLD: usize = 12;
+
+/// A time in which nothing was acknowledged in a partition that records went to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub partition: i32,
+    /// In milliseconds since 1970.
+    pub from_ms: u64,
+    pub lasted: Duration,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, from_ms, lasted } = self;
+        write!(f, "partition {partition} from {} on for {lasted:?}", TimeOfDay(*from_ms))
+    }
 }
 
 /// What the members of one group told, in the order in which they did.
@@ -61,7 +78,8 @@ impl Producing {
             acknowledged: Vec::new(),
             failed: Vec::new(),
             sent: BTreeMap::new(),
-            pace: BTreeMap::new(),
+            last_ms: BTreeMap::new(),
+            gaps: Vec::new(),
         }
     }
 
@@ -82,16 +100,20 @@ impl Producing {
     pub fn acknowledge(&mut self, partition: i32, number: u64, offset: i64, at_ms: u64) {
         let name = Name { producer: Arc::clone(&self.producer), partition, number };
         self.acknowledged.push(Acknowledged { name, offset });
-        let pace = self.pace.entry(partition).or_insert(Pace { last_ms: at_ms, gap_ms_max: 0 });
-        pace.gap_ms_max = pace.gap_ms_max.max(at_ms.saturating_sub(pace.last_ms));
-        pace.last_ms = pace.last_ms.max(at_ms);
+        let last_ms = self.last_ms.entry(partition).or_insert(at_ms);
+        let (from_ms, lasted) = (*last_ms, Duration::from_millis(at_ms.saturating_sub(*last_ms)));
+        *last_ms = at_ms.max(from_ms);
+        let place = self.gaps.partition_point(|gap| gap.lasted >= lasted);
+        if place < GAPS_TOLD {
+            self.gaps.insert(place, Gap { partition, from_ms, lasted });
+            self.gaps.truncate(GAPS_TOLD);
+        }
     }
 
-    /// The longest time in which nothing was acknowledged in some partition that records went to.
+    /// The longest times without an acknowledgement, each in one partition, the longest first.
     #[must_use]
-    pub fn longest_gap(&self) -> Duration {
-        let gaps = self.pace.values().map(|pace| pace.gap_ms_max);
-        Duration::from_millis(gaps.max().unwrap_or_default())
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
     }
 
     fn hear(&mut self, line: &str) -> Option<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use client::{
     Consumer, ConsumerConfig, ConsumerRecords, Delivery, Producer, ProducerConfig, ProducerRecord,
@@ -15,6 +15,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::Work;
 use crate::checker::{Producing, Reading};
+use crate::clock::TimeOfDay;
 
 /// How long the last records may take to be decided, once nothing is broken any more.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(120);
@@ -187,9 +188,7 @@ async fn decided(partition: i32, number: u64, delivery: Delivery) -> Decided {
         Ok(ack) => Ok(ack.offset.unwrap_or(-1)),
         Err(error) => Err(error.to_string()),
     };
-    let since = UNIX_EPOCH.elapsed().unwrap_or_default();
-    let at_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    Decided { partition, number, offset, at_ms }
+    Decided { partition, number, offset, at_ms: TimeOfDay::now().0 }
 }
 
 impl Decided {
