@@ -1,7 +1,9 @@
 //! The languages of the third-party clients: what is there, and their packages.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use crate::folders;
 use crate::process::succeed;
@@ -12,6 +14,12 @@ use crate::process::succeed;
 /// In CI, if it is missing.
 #[must_use]
 pub fn present(program: &str, argument: &str) -> bool {
+    // asking costs a process, and of Maven's a second
+    static ANSWERS: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
+    let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(there) = answers.get(program) {
+        return *there;
+    }
     let mut command = Command::new(program);
     command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let there = command.status().is_ok_and(|status| status.success());
@@ -20,6 +28,7 @@ pub fn present(program: &str, argument: &str) -> bool {
     if !there {
         eprintln!("skipped: {program} is not installed");
     }
+    answers.insert(program.to_owned(), there);
     there
 }
 
