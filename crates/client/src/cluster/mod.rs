@@ -2,6 +2,8 @@
 
 pub(crate) mod coordinator;
 mod metadata;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -255,10 +257,12 @@ impl Cluster {
     }
 
     /// A connection to some broker, each time another if it can be: one that is open, else any known
-    /// one, else a bootstrap server.
+    /// one, else a bootstrap server. Who was silent when last asked is asked when nobody else is left.
     pub(crate) async fn any_connection(&self) -> Result<Arc<Connection>> {
-        let known = rotated(self.metadata().nodes.values().map(Node::address));
-        let mut open = known.iter().filter_map(|at| self.pool.get_open(at, Lane::Control));
+        let mut known = rotated(self.metadata().nodes.values().map(Node::address));
+        known.sort_by_cached_key(|at| self.pool.is_silent(at));
+        let talking = known.iter().take_while(|at| !self.pool.is_silent(at));
+        let mut open = talking.filter_map(|at| self.pool.get_open(at, Lane::Control));
         let Some(chosen) = open.next() else {
             let servers = rotated(self.config.bootstrap_servers.iter().cloned());
             return self.pool.get_any(&[known, servers].concat()).await;

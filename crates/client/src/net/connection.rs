@@ -7,7 +7,7 @@
 //! Both loops live in one task that ends with the socket; whoever still waits then learns why.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,8 +57,12 @@ pub(crate) struct Connection {
     peer: Arc<str>,
     client_id: Arc<str>,
     next_correlation_id: AtomicI32,
+    is_silent: Silence,
     io: JoinHandle<()>,
 }
+
+/// Whether the last that was asked of a broker, on any connection to it, got no answer in time.
+pub(crate) type Silence = Arc<AtomicBool>;
 
 /// A request that is on its way.
 pub(crate) struct Pending {
@@ -70,7 +74,18 @@ pub(crate) struct Pending {
 
 impl Connection {
     /// Connects to `host:port` and negotiates versions.
-    pub(crate) async fn open(address: &str, config: &ClientConfig) -> Result<Arc<Self>> {
+    pub(crate) async fn open(
+        address: &str,
+        config: &ClientConfig,
+        is_silent: &Silence,
+    ) -> Result<Arc<Self>> {
+        let opened = Self::try_open(address, config, is_silent).await;
+        let timed_out = opened.as_ref().is_err_and(|error| matches!(error, Error::Timeout { .. }));
+        is_silent.store(timed_out, Ordering::Relaxed);
+        opened.map(Arc::new)
+    }
+
+    async fn try_open(address: &str, config: &ClientConfig, is_silent: &Silence) -> Result<Self> {
         let connecting = async {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
@@ -90,10 +105,16 @@ impl Connection {
                 config.request_timeout,
             ));
         };
-        Ok(Arc::new(Self::start(stream, address, config, versions?)))
+        Ok(Self::start(stream, address, config, versions?, Arc::clone(is_silent)))
     }
 
-    fn start(s: TcpStream, address: &str, config: &ClientConfig, versions: VersionTable) -> Self {
+    fn start(
+        s: TcpStream,
+        address: &str,
+        config: &ClientConfig,
+        versions: VersionTable,
+        is_silent: Silence,
+    ) -> Self {
         let (outbox, frames) = mpsc::unbounded_channel();
         let peer: Arc<str> = Arc::from(address);
         let io = tokio::spawn(run(s, frames, Arc::clone(&peer)));
@@ -104,6 +125,7 @@ impl Connection {
             peer,
             client_id: Arc::from(config.client_id.as_str()),
             next_correlation_id: AtomicI32::new(1),
+            is_silent,
             io,
         }
     }
@@ -191,7 +213,9 @@ impl Pending {
     /// The answer. A broker that takes longer than `within` is disconnected: what would come after
     /// a late answer could not be told from it.
     pub(crate) async fn wait(self, within: Duration) -> Result<Answer> {
-        match timeout(within, self.answer).await {
+        let answer = timeout(within, self.answer).await;
+        self.connection.is_silent.store(answer.is_err(), Ordering::Relaxed);
+        match answer {
             Ok(Ok(bytes)) => Answer::new(bytes?, self.api, self.version),
             Ok(Err(_)) => Err(self.connection.lost()),
             Err(_) => {

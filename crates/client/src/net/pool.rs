@@ -1,11 +1,13 @@
 //! Connections by broker and purpose, opened when first needed and again after they broke.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
 use super::Connection;
+use super::connection::Silence;
 use crate::config::ClientConfig;
 use crate::random::backoff;
 use crate::{Error, Result};
@@ -36,11 +38,16 @@ type SlotKey = (String, Lane);
 pub(crate) struct Pool {
     config: Arc<ClientConfig>,
     slots: Mutex<HashMap<SlotKey, Arc<tokio::sync::Mutex<Slot>>>>,
+    /// By address.
+    silences: Mutex<HashMap<String, Silence>>,
 }
+
+/// Brokers come and go: with more addresses than these, those that nobody uses are forgotten.
+const ADDRESSES_KEPT: usize = 64;
 
 impl Pool {
     pub(crate) fn new(config: Arc<ClientConfig>) -> Self {
-        Self { config, slots: Mutex::default() }
+        Self { config, slots: Mutex::default(), silences: Mutex::default() }
     }
 
     /// An open connection to `address`; waits out the backoff after earlier failures.
@@ -54,7 +61,7 @@ impl Pool {
         if let Some(not_before) = slot.not_before.take() {
             tokio::time::sleep_until(not_before).await;
         }
-        match Connection::open(address, &self.config).await {
+        match Connection::open(address, &self.config, &self.silence(address)).await {
             Ok(connection) => {
                 slot.failures = 0;
                 slot.connection = Some(Arc::clone(&connection));
@@ -91,10 +98,22 @@ impl Pool {
         Err(Error::NoBrokers { tried: addresses.join(","), last })
     }
 
+    /// Whether the last that was asked there got no answer in time: others are asked first.
+    pub(crate) fn is_silent(&self, address: &str) -> bool {
+        self.silence(address).load(Ordering::Relaxed)
+    }
+
+    fn silence(&self, address: &str) -> Silence {
+        let mut silences = self.silences.lock().unwrap_or_else(PoisonError::into_inner);
+        if silences.len() > ADDRESSES_KEPT {
+            silences.retain(|_, silence| Arc::strong_count(silence) > 1);
+        }
+        Arc::clone(silences.entry(address.to_owned()).or_default())
+    }
+
     fn slot(&self, address: &str, lane: Lane) -> Arc<tokio::sync::Mutex<Slot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        // brokers come and go: what nobody uses and is not open is forgotten
-        if slots.len() > 64 {
+        if slots.len() > ADDRESSES_KEPT {
             slots.retain(|_, slot| match slot.try_lock() {
                 Ok(idle) => idle.connection.as_ref().is_some_and(|c| c.is_open()),
                 Err(_) => true,
