@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use log::Disk;
 use metadata::decide::FenceBroker;
 use metadata::{BrokerRun, SessionTimeouts, Sessions};
-use raft::Input;
+use raft::{Input, RoleKind};
 use tokio::sync::{mpsc, oneshot};
 use types::{BrokerEpoch, Offset, TimestampMs};
 
@@ -442,6 +442,14 @@ impl<D: Disk> Worker<D> {
         }
         if has_taken_lead {
             self.take_over(is_alone, now)?;
+        }
+        if let Some(change) = &role
+            && change.role == RoleKind::Unattached
+            && change.leader.id == Some(self.membership.node)
+        {
+            tracing::warn!(
+                "another process with this node's id leads the quorum: was `node.id` given twice?"
+            );
         }
         if role.is_some() || has_lost_lead || has_taken_lead {
             self.outside.lead(self.state.shell.raft().leader(), self.state.decides());

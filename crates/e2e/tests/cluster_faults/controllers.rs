@@ -140,6 +140,13 @@ fn controllers_that_do_not_belong_disturb_nobody() {
         };
         describe(&cluster).is_some_and(is_known)
     });
+    if Product::under_test() == Product::Klamm {
+        cluster.await_state("the leader's double says why it is not served", || {
+            let looks_on = |now: Quorum| find(&now.observers, leader).is_some();
+            let is_told = doubles[0].log().contains("another process with this node's id leads");
+            is_told || describe(&cluster).is_some_and(looks_on)
+        });
+    }
     create(&cluster, "second");
     let after = describe(&cluster).expect("the quorum is whole");
     let key = |voter: &QuorumReplica| (voter.id, voter.directory);
