@@ -25,6 +25,7 @@ const OWN_SYNCS_MAX: usize = 64;
 pub(crate) fn close_logs(partitions: &Partitions, epoch: Option<BrokerEpoch>) {
     let all = partitions.all();
     for directory in partitions.directories().online() {
+        directory.end_openings();
         let is_here = |partition: &&Arc<Partition>| Arc::ptr_eq(&partition.directory(), directory);
         let is_open = |partition: &&Arc<Partition>| partition.log_if_open().is_some();
         let open: Vec<_> = all.iter().filter(is_here).filter(is_open).collect();

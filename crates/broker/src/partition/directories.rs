@@ -176,13 +176,15 @@ mod tests {
 
     /// Has a log for `t-0` with so many bytes.
     fn fill(directory: &LogDirectory, bytes: usize) {
-        let log = directory.open_log("t", ID, 0, LogConfig::default()).unwrap();
+        let opening = directory.begin_opening("t", 0).unwrap();
+        let log = opening.open_log(ID, LogConfig::default()).unwrap();
         std::fs::write(log.folder().join("00000000000000000000.log"), vec![0; bytes]).unwrap();
     }
 
     fn fail(directory: &LogDirectory) {
         std::fs::remove_dir_all(&directory.path).unwrap();
-        assert!(directory.open_log("t", ID, 9, LogConfig::default()).is_err());
+        let opening = directory.begin_opening("t", 9).unwrap();
+        assert!(opening.open_log(ID, LogConfig::default()).is_err());
         assert!(directory.is_offline());
     }
 

@@ -1,6 +1,7 @@
 //! One log directory as partitions use it: which logs it has, and threads that may block on it.
 
 use super::BlockingPool;
+use super::openings::{FolderKey, Openings, Word};
 use crate::storage::random_id;
 use log::{
     Collected, FolderState, Log, LogConfig, LogDir, LogError, RealDisk, Relocated, Space,
@@ -30,6 +31,7 @@ pub(crate) struct LogDirectory {
     /// `None` once it was marked clean and its lock given up.
     files: RwLock<Option<LogDir<WatchedDisk>>>,
     folders: Mutex<Folders>,
+    openings: Openings,
     /// Replicas that are assigned here.
     residents: AtomicUsize,
 }
@@ -43,6 +45,13 @@ struct Folders {
     futures: HashMap<(Box<str>, i32), PathBuf>,
     /// Folders that are no partition's any more and wait to be removed.
     aside: Vec<Aside>,
+}
+
+/// A partition's folder while it is opened; see [`LogDirectory::begin_opening`].
+#[derive(Debug)]
+pub(super) struct Opening<'a> {
+    directory: &'a LogDirectory,
+    folder: FolderKey,
 }
 
 /// A retired partition folder, and when nobody reads from it any more.
@@ -85,6 +94,7 @@ impl LogDirectory {
             witness: Some(files.disk().witness()),
             files: RwLock::new(Some(files)),
             folders: Mutex::new(folders),
+            openings: Openings::default(),
             residents: AtomicUsize::new(0),
         })
     }
@@ -99,6 +109,7 @@ impl LogDirectory {
             witness: None,
             files: RwLock::new(None),
             folders: Mutex::default(),
+            openings: Openings::default(),
             residents: AtomicUsize::new(0),
         }
     }
@@ -164,13 +175,28 @@ impl LogDirectory {
         }
     }
 
-    /// Opens the partition's log, or creates it. A folder of another topic that had the same name
-    /// is put aside first.
-    pub(crate) fn open_log(
+    /// Waits until nobody else opens the partition's folder, and keeps it where it is until the
+    /// answer is dropped; `None` once [`Self::end_openings`] was called.
+    pub(super) fn begin_opening(&self, topic: &str, index: i32) -> Option<Opening<'_>> {
+        let folder = (topic.into(), index);
+        self.openings.begin(&folder).then(|| Opening { directory: self, folder })
+    }
+
+    /// Whether somebody opens the partition's folder at this moment.
+    #[cfg(test)]
+    pub(super) fn is_opening(&self, topic: &str, index: i32) -> bool {
+        self.openings.is_begun(&(topic.into(), index))
+    }
+
+    /// Returns when no log is being opened; none is from then on.
+    pub(crate) fn end_openings(&self) {
+        self.openings.end_all();
+    }
+
+    fn open_log(
         &self,
-        topic: &str,
+        (topic, index): (&str, i32),
         id: TopicId,
-        index: i32,
         config: LogConfig,
     ) -> Result<PartitionLog, LogError> {
         let index = Partition(index);
@@ -196,7 +222,7 @@ impl LogDirectory {
     }
 
     /// Puts a deleted partition's folder aside, if it has one, until readers have had `delay_ms` to
-    /// finish.
+    /// finish. Where it is being opened at this moment, that comes first, and nobody waits for it.
     pub(crate) fn retire(
         &self,
         topic: &str,
@@ -204,16 +230,26 @@ impl LogDirectory {
         index: i32,
         delay_ms: i64,
     ) -> Result<(), LogError> {
-        let index = Partition(index);
+        let folder = (topic.into(), index);
+        let word = Word { id, delay_ms };
+        match self.openings.leave_word(&folder, word) {
+            true => Ok(()),
+            false => self.retire_folder(&folder, word),
+        }
+    }
+
+    fn retire_folder(&self, (topic, index): &FolderKey, word: Word) -> Result<(), LogError> {
+        let index = Partition(*index);
         self.with_files(|files| {
             let folder = files.path().join(log::FolderName::live(topic, index));
+            let is_other = |found: TopicId| found != word.id;
             // A topic that was made anew may have the name, and the folder, by now.
-            if !folder.is_dir() || files.topic_id(topic, index)?.is_some_and(|found| found != id) {
+            if !folder.is_dir() || files.topic_id(topic, index)?.is_some_and(is_other) {
                 return Ok(());
             }
             let path = files.retire_log(topic, index, random_id())?;
             self.note_gone(topic, index.0);
-            self.put_aside(path, delay_ms);
+            self.put_aside(path, word.delay_ms);
             Ok(())
         })
     }
@@ -376,6 +412,30 @@ impl LogDirectory {
     }
 }
 
+impl Opening<'_> {
+    /// Opens the partition's log, or creates it. A folder of another topic that had the same name
+    /// is put aside first.
+    pub(super) fn open_log(
+        &self,
+        id: TopicId,
+        config: LogConfig,
+    ) -> Result<PartitionLog, LogError> {
+        let (topic, index) = &self.folder;
+        self.directory.open_log((topic, *index), id, config)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        while let Some(word) = self.directory.openings.end(&self.folder) {
+            if let Err(error) = self.directory.retire_folder(&self.folder, word) {
+                let (topic, index) = &self.folder;
+                tracing::error!(%topic, index, %error, "cannot put a log aside");
+            }
+        }
+    }
+}
+
 /// Bytes of a log's segments, by its files.
 pub(crate) fn folder_bytes(folder: &Path) -> u64 {
     segments(folder).map(|(_, bytes)| bytes).sum()
@@ -410,7 +470,9 @@ mod tests {
         let files = LogDir::open(disk, FileCache::new(4), folder.path().to_owned()).unwrap();
         let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
         for _ in 0..2 {
-            directory.open_log("t", TOPIC, 0, LogConfig::default()).unwrap();
+            let opening = directory.begin_opening("t", 0).unwrap();
+            drop(opening.open_log(TOPIC, LogConfig::default()).unwrap());
+            drop(opening);
             directory.retire("t", TOPIC, 0, 60_000).unwrap();
         }
         assert_eq!(directory.take_due(TimestampMs(i64::MAX)).len(), 2);

@@ -8,6 +8,8 @@ mod future;
 mod leadership;
 mod moves;
 mod neighbours;
+mod opening;
+mod openings;
 mod part;
 mod place;
 mod pool;
@@ -42,6 +44,7 @@ use leadership::Leadership;
 use log::{Appended, LogError, Origin};
 use metadata::image::PartitionState;
 use moves::Moves;
+use opening::Opening;
 use part::Part;
 use place::Place;
 use record::ValidBatch;
@@ -60,6 +63,7 @@ pub(crate) struct Partition {
     neighbours: Arc<Neighbours>,
     leadership: Leadership,
     replica: Mutex<Replica>,
+    opening: Opening,
     is_open: AtomicBool,
     is_gone: AtomicBool,
     ends: Ends,
@@ -165,6 +169,7 @@ impl Partition {
             neighbours,
             leadership: Leadership::new(state),
             replica: Mutex::new(replica),
+            opening: Opening::default(),
             is_open: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
             ends: Ends::default(),
@@ -202,18 +207,6 @@ impl Partition {
     /// The directory that it is in, or about to be in, if the controller does not know.
     pub(crate) fn untold_directory(&self) -> Option<DirectoryId> {
         self.place.untold().filter(|_| !self.is_gone())
-    }
-
-    /// Leaves service: its directory has failed, and nothing there is tried again.
-    pub(crate) fn lose(&self) {
-        let mut replica = self.replica();
-        self.is_open.store(false, Ordering::Release);
-        if let LogState::Open(_) = &replica.log {
-            replica.log = LogState::Closed;
-            replica.part = Part::Idle;
-        }
-        drop(replica);
-        self.moves.wake_all();
     }
 
     /// Whether it was deleted.
@@ -263,54 +256,10 @@ impl Partition {
         }
     }
 
-    /// The log, locked; opened first, on a thread that may block, if nobody has used it yet.
-    ///
-    /// # Errors
-    /// `NOT_LEADER_OR_FOLLOWER` when it was deleted, `KAFKA_STORAGE_ERROR` when it cannot be read.
-    pub(crate) async fn log(self: &Arc<Self>) -> Result<LogGuard<'_>, ErrorCode> {
-        while !self.is_open.load(Ordering::Acquire) {
-            let partition = Arc::clone(self);
-            let opened = self.directory().pool.run(move || partition.open().map(drop)).await;
-            opened.unwrap_or(Err(ErrorCode::KafkaStorageError))?;
-        }
-        self.log_if_open().ok_or(ErrorCode::NotLeaderOrFollower)
-    }
-
     /// The log, locked, if it is open.
     pub(crate) fn log_if_open(&self) -> Option<LogGuard<'_>> {
         let replica = self.replica();
         matches!(replica.log, LogState::Open(_)).then_some(LogGuard { partition: self, replica })
-    }
-
-    /// Opens the log in the calling thread, which may block for as long as recovery takes.
-    pub(crate) fn open(&self) -> Result<LogGuard<'_>, ErrorCode> {
-        let mut replica = self.replica();
-        match &replica.log {
-            LogState::Open(_) => return Ok(LogGuard { partition: self, replica }),
-            LogState::Gone => return Err(ErrorCode::NotLeaderOrFollower),
-            LogState::Closed if self.directory().is_offline() => {
-                return Err(ErrorCode::KafkaStorageError);
-            }
-            LogState::Closed => {}
-        }
-        let (log, high_watermark) = self.open_files().map_err(|error| {
-            tracing::error!(partition = ?self, %error, "cannot open a log");
-            ErrorCode::KafkaStorageError
-        })?;
-        replica.high_watermark = high_watermark.clamp(log.start_offset(), log.end_offset());
-        replica.log = LogState::Open(Box::new(log));
-        let mut guard = LogGuard { partition: self, replica };
-        guard.take_part();
-        guard.show_ends();
-        self.is_open.store(true, Ordering::Release);
-        Ok(guard)
-    }
-
-    fn open_files(&self) -> Result<(PartitionLog, Offset), LogError> {
-        let config = self.topic.rules.load().log.clone();
-        let directory = self.directory();
-        let log = directory.open_log(&self.topic.name, self.topic.id, self.index, config)?;
-        Ok((log, directory.high_watermark(&self.topic.name, self.index)?))
     }
 
     /// Puts the topic's present rules in force in an open log.
@@ -326,19 +275,6 @@ impl Partition {
             lag_ms_max: self.neighbours.terms.lag_ms_max,
             in_sync_min: self.topic.rules.load().in_sync_min,
         }
-    }
-
-    /// Closes a log for good: nobody can open it again.
-    pub(crate) fn retire(&self) {
-        self.is_gone.store(true, Ordering::Release);
-        let mut replica = self.replica();
-        self.is_open.store(false, Ordering::Release);
-        replica.log = LogState::Gone;
-        replica.part = Part::Idle;
-        // a term ends with it, for those who wait as well
-        self.leadership.end();
-        drop(replica);
-        self.moves.wake_all();
     }
 
     /// Wakes `waiter` at the next move of that kind; see [`Waiter`].

@@ -71,14 +71,25 @@ impl Part {
 }
 
 impl Partition {
-    /// Has the leader look who lags; opens its log first if need be, for it must look.
-    pub(crate) async fn tick(self: &Arc<Self>) {
-        if !self.leadership.has_followers(self.neighbours.node) {
-            return;
-        }
-        if let Ok(log) = self.log().await {
+    /// Has the leader look who lags, if its log is open; see [`Self::lead_if_closed`].
+    pub(crate) fn tick(&self) {
+        if self.leads_others()
+            && let Some(log) = self.log_if_open()
+        {
             log.lead_on(LeaderInput::Tick);
         }
+    }
+
+    /// Opens the log of a leader that nobody asks: whoever stays silent must be missed.
+    pub(crate) async fn lead_if_closed(self: &Arc<Self>) {
+        if self.leads_others() && self.ends_if_open().is_none() {
+            // what cannot be opened is said where it is opened
+            let _ = self.log().await.map(drop);
+        }
+    }
+
+    fn leads_others(&self) -> bool {
+        self.leadership.has_followers(self.neighbours.node)
     }
 
     /// Hands the leader what the controller says to its proposal.

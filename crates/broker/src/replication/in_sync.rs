@@ -22,20 +22,33 @@ pub(crate) async fn keep_in_sync(node: Arc<Node>) {
     let mut stopping = node.stopping.clone();
     tokio::select! {
         () = tick(&node) => {}
+        () = open_leaders(&node) => {}
         () = pass_on(&node) => {}
         _ = stopping.wait_for(|stop| *stop) => {}
     }
 }
 
 async fn tick(node: &Node) {
-    let lag_ms = u64::try_from(node.partitions.neighbours().terms.lag_ms_max).unwrap_or_default();
-    let pause = Duration::from_millis(lag_ms).div_f64(f64::from(TICKS_IN_LAG));
     loop {
-        tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
+        tokio::time::sleep(tick_pause(node)).await;
+        node.partitions.all().iter().for_each(|partition| partition.tick());
+    }
+}
+
+/// Recovery may take long: beside the ticks, and one log at a time.
+async fn open_leaders(node: &Node) {
+    loop {
+        tokio::time::sleep(tick_pause(node)).await;
         for partition in node.partitions.all() {
-            partition.tick().await;
+            partition.lead_if_closed().await;
         }
     }
+}
+
+fn tick_pause(node: &Node) -> Duration {
+    let lag_ms = u64::try_from(node.partitions.neighbours().terms.lag_ms_max).unwrap_or_default();
+    let pause = Duration::from_millis(lag_ms).div_f64(f64::from(TICKS_IN_LAG));
+    pause.max(Duration::from_millis(1))
 }
 
 async fn pass_on(node: &Node) {
