@@ -16,7 +16,7 @@
 use crate::api;
 use crate::controller::{Controller, Forwarded, Unavailable};
 use crate::fetch::epoch_error;
-use crate::net::{ConnectionInfo, FileRange, ListenerKind, Reply};
+use crate::net::{ConnectionInfo, FileRange, ListenerKind, OtherEnd, Reply};
 use crate::node::Node;
 use crate::partition::Partition;
 use std::fmt;
@@ -29,6 +29,7 @@ use wire::{ApiKey, DecodeError, EncodeError, Message, Reader, RequestHeader, Res
 pub(crate) struct RequestContext<'a> {
     pub node: &'a Arc<Node>,
     pub connection: &'a ConnectionInfo,
+    pub peer: OtherEnd<'a>,
     pub version: i16,
     pub client_id: Option<&'a str>,
 }
@@ -209,6 +210,7 @@ impl<'a> Exchange<'a> {
 pub(crate) async fn answer(
     node: &Arc<Node>,
     connection: &ConnectionInfo,
+    peer: OtherEnd<'_>,
     frame: &[u8],
     spare: Vec<u8>,
 ) -> Result<Option<Reply>, Refusal> {
@@ -229,7 +231,7 @@ pub(crate) async fn answer(
     let header = RequestHeader::decode(&mut exchange.body, api.request_header_version(version))
         .map_err(|source| Refusal::Malformed { api, version, source })?;
     let client_id = header.client_id.as_deref();
-    let context = RequestContext { node, connection, version, client_id };
+    let context = RequestContext { node, connection, peer, version, client_id };
     let reply = route(&context, exchange).await;
     let sent =
         reply.as_ref().ok().and_then(Option::as_ref).map_or(0, |reply| reply.plan.total_bytes());

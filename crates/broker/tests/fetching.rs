@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use types::ErrorCode;
 use wire::delete_topics_request::DeleteTopicState;
 use wire::fetch_request::{FetchPartition, ForgottenTopic};
-use wire::{DeleteTopicsRequest, FetchRequest, FetchResponse};
+use wire::{DeleteTopicsRequest, FetchRequest, FetchResponse, Message as _};
 
 async fn started() -> (Server, Client) {
     let server = Server::start().await;
@@ -190,6 +190,35 @@ async fn a_waiting_fetch_is_answered_when_the_server_stops() {
     server.connect().await.auto_create("other").await;
     let (frame, ()) = tokio::join!(client.receive(), server.stop());
     assert_eq!(frame[..4], id.to_be_bytes());
+}
+
+#[tokio::test]
+async fn a_fetch_waits_for_as_long_as_its_client_is_there() {
+    let (server, mut client) = started().await;
+    let mut waiting = fetch_request(0);
+    waiting.max_wait_ms = i32::MAX;
+    let first = client.send(&waiting, 11).await;
+    // what comes behind a request that waits does not end its wait
+    waiting.topics[0].partitions[0].fetch_offset = 1;
+    let second = client.send(&waiting, 11).await;
+    let third = client.send(&wire::ApiVersionsRequest::default(), 0).await;
+    produce(&mut server.connect().await, batch(&["a"])).await;
+    let records = |frame: Vec<u8>| {
+        let header = wire::decode_response_header(&frame, wire::ApiKey::Fetch, 11);
+        let (_, mut body) = header.expect("a response header");
+        let response = FetchResponse::decode(&mut body, 11).expect("a response");
+        values(&response.responses[0].partitions[0].records).len()
+    };
+    let frame = client.receive().await;
+    assert_eq!(frame[..4], first.to_be_bytes());
+    assert_eq!(records(frame), 1);
+    client.hang_up().await;
+    let frame = client.receive().await;
+    assert_eq!(frame[..4], second.to_be_bytes());
+    assert_eq!(records(frame), 0);
+    assert_eq!(client.receive().await[..4], third.to_be_bytes());
+    client.assert_closed().await;
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -132,6 +132,8 @@ async fn read_enough(
             () = waiter.woken() => {}
             () = tokio::time::sleep_until(deadline) => break readings,
             _ = stopping.wait_for(|stop| *stop) => break readings,
+            // however long it was ready to wait
+            () = context.peer.hung_up() => break readings,
         }
     };
     for partition in followed.iter().filter_map(|followed| followed.partition.as_ref()) {

@@ -38,6 +38,8 @@ pub(crate) async fn answer(
     let served = tokio::select! {
         served = serve(context, Request::Fetch(fetch)) => served,
         _ = stopping.wait_for(|stop| *stop) => Err(ErrorCode::BrokerNotAvailable),
+        // nobody reads it; the quorum holds back only so many, for so long
+        () = context.peer.hung_up() => Err(ErrorCode::RequestTimedOut),
     };
     match served {
         Ok(Served { answer: Answer::Fetch(answer), bytes, .. }) => response(context, answer, bytes),

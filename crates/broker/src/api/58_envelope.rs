@@ -37,7 +37,8 @@ async fn unwrapped(
         return Err(ErrorCode::InvalidRequest);
     }
     context.controller()?;
-    let answered = dispatch::answer(context.node, context.connection, frame, Vec::new()).await;
+    let answered =
+        dispatch::answer(context.node, context.connection, context.peer, frame, Vec::new()).await;
     let reply = answered.map_err(|refusal| {
         tracing::warn!(peer = %context.connection.peer, %refusal, "cannot answer an envelope");
         ErrorCode::InvalidRequest

@@ -15,6 +15,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// What is known of a connection besides its bytes.
@@ -36,6 +37,20 @@ impl ConnectionInfo {
     /// A broker has beaten on this connection: when it closes, the broker may be gone.
     pub(crate) fn carries_heartbeats_of(&self, run: BrokerRun) {
         *self.heartbeats_of.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    }
+}
+
+/// The other end of a connection, for whoever makes it wait for an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OtherEnd<'a>(&'a TcpStream);
+
+impl OtherEnd<'_> {
+    /// Returns when the peer will send no more: it has hung up, or closed its half. What it has sent
+    /// before stays where it is, to be read and answered in its turn.
+    pub(crate) async fn hung_up(self) {
+        // Of what a socket can be ready for, this is what bytes that wait in it are no part of. An
+        // error says the same.
+        let _ = self.0.ready(Interest::PRIORITY).await;
     }
 }
 
@@ -117,7 +132,8 @@ impl Connection {
             };
             self.activity.set_busy(true);
             let spare = outbox.lend();
-            let answer = dispatch::answer(&self.node, &self.info, inbox.frame(&frame), spare);
+            let (peer, frame_bytes) = (OtherEnd(&self.stream), inbox.frame(&frame));
+            let answer = dispatch::answer(&self.node, &self.info, peer, frame_bytes, spare);
             let answer = self.await_behind(answer, outbox).await?;
             if let Some(reply) = answer.map_err(Fault::Refused)? {
                 outbox.push(reply);

@@ -149,6 +149,8 @@ fn open(address: SocketAddr, settings: &SocketSettings) -> io::Result<(TcpListen
         IpAddr::V6(_) => TcpSocket::new_v6()?,
     };
     socket.set_reuseaddr(true)?;
+    // the sockets that it accepts have it too: a peer whose machine is gone is noticed at last
+    socket.set_keepalive(true)?;
     if let Some(bytes) = settings.receive_buffer_bytes {
         socket.set_recv_buffer_size(bytes)?;
     }

@@ -14,7 +14,7 @@ mod reactor;
 mod registry;
 
 pub(crate) use admission::{Admission, ConnectionLimits, ListenerLimits};
-pub(crate) use connection::ConnectionInfo;
+pub(crate) use connection::{ConnectionInfo, OtherEnd};
 pub(crate) use listener::{BoundListener, ListenerKind, accept_all, bind};
 pub use listener::{ListenError, ListenerSettings, SocketSettings};
 pub(crate) use outbox::{FileRange, Reply};

@@ -159,6 +159,11 @@ impl Client {
         response
     }
 
+    /// Says that no more will be sent; answers are still read.
+    pub async fn hang_up(&mut self) {
+        self.stream.shutdown().await.expect("the connection is open");
+    }
+
     /// Asserts that the server closes the connection without another byte.
     pub async fn assert_closed(&mut self) {
         let mut rest = Vec::new();
