@@ -41,6 +41,8 @@ pub(crate) struct Line {
     /// What the node speaks, while there is a connection.
     spoken: watch::Sender<Option<Arc<Spoken>>>,
     patience: Duration,
+    /// How long a connection may take to come about.
+    pub(super) opening_max: Duration,
     waiting: VecDeque<Call>,
     in_flight: VecDeque<InFlight>,
     next_correlation_id: i32,
@@ -69,6 +71,7 @@ impl Line {
             calls,
             spoken,
             patience,
+            opening_max: patience.min(OPENING_MAX),
             waiting: VecDeque::new(),
             in_flight: VecDeque::new(),
             next_correlation_id: 0,
@@ -109,9 +112,8 @@ impl Line {
     /// A connection, unless the node turns out to be reached elsewhere.
     async fn open(&mut self, address: &Address) -> Result<Link, End> {
         let opening = Link::open(address, self.client_id);
-        let patience = self.patience.min(OPENING_MAX);
         tokio::select! {
-            opened = tokio::time::timeout(patience, opening) => {
+            opened = tokio::time::timeout(self.opening_max, opening) => {
                 let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
                 opened.map_err(End::Broken)
             }

@@ -12,6 +12,7 @@ use wire::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
 const CLIENT_ID: &str = "test";
 /// Nothing here may need so long.
 const PATIENCE: Duration = Duration::from_secs(20);
+const LONGER_THAN_THE_TEST: Duration = Duration::from_secs(3600);
 
 async fn listener() -> (TcpListener, Address) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -54,7 +55,8 @@ async fn a_node_that_has_moved_is_not_waited_for_where_it_was() {
     let (silent, before) = listener().await;
     let (answering, after) = listener().await;
     let (address, known) = watch::channel(Some(before));
-    let (peer, line) = Peer::new(CLIENT_ID, known, PATIENCE);
+    let (peer, mut line) = Peer::new(CLIENT_ID, known, PATIENCE);
+    line.opening_max = LONGER_THAN_THE_TEST;
     let running = tokio::spawn(line.run());
     let asking = tokio::spawn(async move { peer.call(ApiVersionsRequest::default()).await });
     // it is waited for there
