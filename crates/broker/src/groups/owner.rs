@@ -9,7 +9,7 @@ use super::replay::replay;
 use super::settings::GroupSettings;
 use crate::partition::{Move, Partition, Stored, Waiter};
 use coordinator::{
-    Call, GroupConfig, GroupShard, RecordBytes, Reply, Request, Shard, StoredRecord, Ticket,
+    Call, GroupConfig, GroupShard, Record, RecordBytes, Reply, Request, Shard, StoredRecord, Ticket,
 };
 use log::Origin;
 use record::{BatchBuilder, Codec, Producer, ValidBatch, with_scratch};
@@ -343,7 +343,23 @@ impl Machine {
         let mut replies = Vec::new();
         for job in jobs {
             let request = self.admit(job);
+            let caller = match &request {
+                Request::Call(ticket, _) => Some(*ticket),
+                Request::Loaded
+                | Request::Tick
+                | Request::ExpireOffsets
+                | Request::TopicsDeleted(_) => None,
+            };
             let decision = self.shard.decide(owner.clock.now(), request);
+            let is_kept = |record: &Record| record.stored().is_some();
+            if let Some(caller) = caller
+                && !owner.partition.has_enough_in_sync()
+                && decision.records.iter().any(is_kept)
+            {
+                // as a producer with acks=all, but nobody is told that it is for want of replicas
+                self.answer(caller, Err(ErrorCode::CoordinatorNotAvailable));
+                continue;
+            }
             for record in &decision.records {
                 let ahead = i64::try_from(stored.len()).unwrap_or(i64::MAX);
                 self.shard.apply(self.end.plus(ahead), record);
@@ -357,11 +373,16 @@ impl Machine {
             self.end = owner.append(&stored, self.epoch, self.end)?;
         }
         for (ticket, reply) in replies {
-            let answer = self.waiting.remove(&ticket).expect("a ticket is answered once");
-            // whoever asked may have gone away
-            let _ = answer.send(Ok(Said { reply, end: self.end, epoch: self.epoch }));
+            let said = Said { reply, end: self.end, epoch: self.epoch };
+            self.answer(ticket, Ok(said));
         }
         Ok(())
+    }
+
+    fn answer(&mut self, ticket: Ticket, said: Result<Said, ErrorCode>) {
+        let answer = self.waiting.remove(&ticket).expect("a ticket is answered once");
+        // whoever asked may have gone away
+        let _ = answer.send(said);
     }
 
     fn admit(&mut self, job: Job) -> Request {
@@ -388,4 +409,101 @@ impl Job {
 
 fn encode(record: &StoredRecord) -> Result<RecordBytes, Lost> {
     record.encode().map_err(|error| Lost::Log(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partition::{LogDirectory, Neighbours, ReplicaTerms, TopicFacts, TopicRules};
+    use arc_swap::ArcSwap;
+    use coordinator::{CommitOffsets, CommitPartition, CommitTopic};
+    use log::{FileCache, LogDir, WatchedDisk};
+    use metadata::image::PartitionState;
+    use types::{DirectoryId, TopicId};
+
+    const HERE: NodeId = NodeId(1);
+
+    /// Of two replicas, with so many in sync.
+    fn state(isr: &[NodeId]) -> Arc<PartitionState> {
+        Arc::new(PartitionState {
+            replicas: Arc::new([HERE, NodeId(2)]),
+            directories: Arc::new([DirectoryId::ZERO; 2]),
+            isr: isr.into(),
+            removing: Arc::default(),
+            adding: Arc::default(),
+            eligible_leaders: Arc::default(),
+            last_known_leaders: Arc::default(),
+            leader: HERE,
+            leader_epoch: LeaderEpoch(0),
+            // each set of replicas in sync is another one
+            partition_epoch: i32::try_from(isr.len()).unwrap(),
+            recovering: false,
+        })
+    }
+
+    fn partition(folder: &tempfile::TempDir) -> Arc<Partition> {
+        let path = folder.path().to_owned();
+        let files = LogDir::open(WatchedDisk::new(path.clone()), FileCache::new(4), path).unwrap();
+        let directory = LogDirectory::new(DirectoryId::ZERO, files).unwrap();
+        let rules = TopicRules { in_sync_min: 2, ..TopicRules::default() };
+        let facts = TopicFacts {
+            id: TopicId::from_random([7; 16]),
+            name: crate::groups::OFFSETS_TOPIC.into(),
+            rules: ArcSwap::from_pointee(rules),
+        };
+        let neighbours = Neighbours::new(HERE, ReplicaTerms { lag_ms_max: 1, backoff_ms: 1 });
+        let (directory, neighbours) = (Arc::new(directory), Arc::new(neighbours));
+        let state = state(&[HERE]);
+        Arc::new(Partition::new(Arc::new(facts), 0, &state, directory, neighbours))
+    }
+
+    fn owner(partition: &Arc<Partition>) -> Arc<ShardOwner> {
+        let settings = GroupSettings {
+            shard: GroupConfig::default(),
+            topic_partitions: 1,
+            topic_replication_factor: 2,
+            topic_segment_bytes: 1 << 20,
+            codec: Codec::NONE,
+            expiry_interval: Duration::from_secs(1),
+        };
+        let clock = Clock { origin: std::time::Instant::now() };
+        Arc::new(ShardOwner::new(Arc::clone(partition), HERE, &settings, clock, Arc::default()))
+    }
+
+    fn commit() -> Call {
+        let partition =
+            CommitPartition { partition: 0, offset: 5, leader_epoch: -1, metadata: "".into() };
+        let topic = CommitTopic {
+            topic: "t".into(),
+            topic_id: TopicId::default(),
+            partitions: vec![partition],
+        };
+        Call::Commit(CommitOffsets {
+            group: "g".into(),
+            member: "".into(),
+            instance: None,
+            generation: -1,
+            retention_ms: -1,
+            knows_missing_group: true,
+            topics: vec![topic],
+        })
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_for_a_client_while_too_few_are_in_sync() {
+        let folder = tempfile::tempdir().unwrap();
+        let partition = partition(&folder);
+        let owner = owner(&partition);
+        let end = || partition.ends_if_open().unwrap().log_end;
+        assert_eq!(owner.call(commit()).await, Err(ErrorCode::CoordinatorNotAvailable));
+        assert_eq!(end(), Offset(0));
+        // what is not to be kept is answered, and the machine is still the one that it was
+        assert!(owner.call(Call::Describe("g".into())).await.is_ok());
+        assert!(owner.is_loaded());
+        partition.set_state(&state(&[HERE, NodeId(2)]));
+        let (answer, said) = oneshot::channel();
+        owner.bring(Job::Call(commit(), answer));
+        assert!(said.await.unwrap().is_ok());
+        assert_eq!(end(), Offset(1));
+    }
 }
