@@ -113,7 +113,7 @@ async fn append_to_topic<'a>(
                 awaited.extend(uncommitted);
                 appended
             }
-            Err(refused) => refused.into_response(context, data.index, leaders),
+            Err(refused) => refused.into_response(context.version, data.index, leaders),
         });
     }
     TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses }
@@ -203,7 +203,7 @@ async fn await_all(
         let topic = responses.iter_mut().find(is_of_topic);
         let answers = topic.into_iter().flat_map(|topic| &mut topic.partition_responses);
         for answer in answers.filter(|answer| answer.index == partition.index) {
-            *answer = refused.clone().into_response(context, partition.index, leaders);
+            refused.clone().put_in_doubt(context.version, answer, leaders);
         }
     }
 }
@@ -314,24 +314,55 @@ impl From<Rejection> for Refused {
 impl Refused {
     fn into_response(
         self,
-        context: &RequestContext<'_>,
+        version: i16,
         index: i32,
         leaders: &mut Vec<Leader>,
     ) -> PartitionProduceResponse<'static> {
-        let leader = self.leader.filter(|_| context.version >= FIRST_VERSION_WITH_LEADERS);
+        let mut answer = PartitionProduceResponse { index, base_offset: -1, ..Default::default() };
+        self.put_in_doubt(version, &mut answer, leaders);
+        answer
+    }
+
+    /// Puts the refusal into what is answered otherwise. What was appended, but may not stay, keeps
+    /// its place in the answer.
+    fn put_in_doubt(
+        self,
+        version: i16,
+        answer: &mut PartitionProduceResponse<'_>,
+        leaders: &mut Vec<Leader>,
+    ) {
+        let leader = self.leader.filter(|_| version >= FIRST_VERSION_WITH_LEADERS);
         leaders.extend(leader);
-        let leader = leader.map(|leader| LeaderIdAndEpoch {
-            leader_id: leader.id.0,
-            leader_epoch: leader.epoch.0,
+        answer.error_code = self.code.code();
+        answer.record_errors = self.records;
+        answer.error_message = self.message.map(Cow::Owned);
+        answer.current_leader = leader.map_or_else(LeaderIdAndEpoch::default, |leader| {
+            LeaderIdAndEpoch { leader_id: leader.id.0, leader_epoch: leader.epoch.0 }
         });
-        PartitionProduceResponse {
-            index,
-            error_code: self.code.code(),
-            base_offset: -1,
-            record_errors: self.records,
-            error_message: self.message.map(Cow::Owned),
-            current_leader: leader.unwrap_or_default(),
-            ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::NodeId;
+
+    #[test]
+    fn an_answer_in_doubt_says_where_the_records_are_as_kafka_s_does() {
+        let appended =
+            PartitionProduceResponse { base_offset: 7, log_start_offset: 3, ..Default::default() };
+        let leader = Leader { id: NodeId(2), epoch: LeaderEpoch(5) };
+        for (refused, code, leaders_told) in [
+            (Refused::from(ErrorCode::RequestTimedOut), ErrorCode::RequestTimedOut, vec![]),
+            (Refused::from(leader), ErrorCode::NotLeaderOrFollower, vec![leader]),
+        ] {
+            let (mut answer, mut leaders) = (appended.clone(), Vec::new());
+            refused.clone().put_in_doubt(FIRST_VERSION_WITH_LEADERS, &mut answer, &mut leaders);
+            assert_eq!(answer.error_code, code.code());
+            assert_eq!((answer.base_offset, answer.log_start_offset), (7, 3));
+            assert_eq!(leaders, leaders_told);
+            let nothing = refused.into_response(FIRST_VERSION_WITH_LEADERS, 0, &mut leaders);
+            assert_eq!((nothing.error_code, nothing.base_offset), (code.code(), -1));
         }
     }
 }
