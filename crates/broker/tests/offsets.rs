@@ -71,6 +71,31 @@ async fn offsets_are_found_by_time_and_by_every_special_timestamp() {
 }
 
 #[tokio::test]
+async fn who_asks_twice_for_an_offset_is_refused_once() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    client.auto_create(TOPIC).await;
+    client.auto_create("other").await;
+    let topic = |name: &'static str, times: &[i64]| ListOffsetsTopic {
+        name: name.into(),
+        partitions: times
+            .iter()
+            .map(|timestamp| ListOffsetsPartition { timestamp: *timestamp, ..Default::default() })
+            .collect(),
+    };
+    let topics = vec![topic(TOPIC, &[-1, -2]), topic("other", &[-1])];
+    let request = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
+    let response = client.call(&request, 11).await;
+    let told = response.topics.iter().map(|topic| {
+        let codes = topic.partitions.iter().map(|found| (found.error_code, found.offset));
+        (&*topic.name, codes.collect::<Vec<_>>())
+    });
+    let refused = (ErrorCode::InvalidRequest.code(), -1);
+    assert_eq!(told.collect::<Vec<_>>(), [(TOPIC, vec![refused]), ("other", vec![(0, 0)])]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn deleted_records_are_out_of_range_also_after_a_restart() {
     let server = Server::start().await;
     let mut client = server.connect().await;

@@ -3,9 +3,10 @@
 use crate::dispatch::RequestContext;
 use crate::partition::{LogGuard, Partition};
 use log::TimestampedOffset;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
-use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
+use wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use wire::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
@@ -50,10 +51,18 @@ pub(crate) async fn answer<'a>(
         (CONSUMER, _) => Bound::HighWatermark,
         (_, _) => Bound::LogEnd,
     };
+    let mut doubled = doubled(&request.topics);
     let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in request.topics {
+    for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in &topic.partitions {
+            if let Some(is_refused) = doubled.get_mut(&(&*topic.name, wanted.partition_index)) {
+                if !std::mem::replace(is_refused, true) {
+                    let refused = Err(ErrorCode::InvalidRequest);
+                    partitions.push(response(wanted.partition_index, refused));
+                }
+                continue;
+            }
             let found = match partition(context, request.replica_id, &topic.name, wanted) {
                 Ok(partition) => find(&partition, context.version, wanted.timestamp, bound).await,
                 Err(code) => Err(code),
@@ -64,9 +73,18 @@ pub(crate) async fn answer<'a>(
             }
             partitions.push(found);
         }
-        topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+        topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions });
     }
     ListOffsetsResponse { topics, ..Default::default() }
+}
+
+/// Partitions that are asked for more than once, which is refused once for each; none is yet.
+fn doubled<'r>(topics: &'r [ListOffsetsTopic<'_>]) -> BTreeMap<(&'r str, i32), bool> {
+    let mut seen = BTreeSet::new();
+    let asked = topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|partition| (&*topic.name, partition.partition_index))
+    });
+    asked.filter(|asked| !seen.insert(*asked)).map(|doubled| (doubled, false)).collect()
 }
 
 /// Nothing found is not an error: offset and timestamp are -1 then (rule 28).
