@@ -16,6 +16,7 @@ use wire::metadata_response::{
 };
 
 const FIRST_VERSION_WITH_NULL_FOR_ALL: i16 = 1;
+const FIRST_VERSION_WITH_ALL_REPLICAS: i16 = 1;
 const FIRST_VERSION_WITH_LISTENER_ERROR: i16 = 6;
 const FIRST_VERSION_WITH_USABLE_IDS: i16 = 12;
 
@@ -206,10 +207,14 @@ impl View<'_> {
         partition_index: i32,
         state: &std::sync::Arc<PartitionState>,
     ) -> MetadataResponsePartition {
-        let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect::<Vec<_>>();
         let offline = state.replicas.iter().filter(|node| !self.image.is_active(**node));
-        let error = match self.brokers.contains_key(&state.leader) {
-            true => ErrorCode::None,
+        let (replica_nodes, isr_nodes) = (self.shown(&state.replicas), self.shown(&state.isr));
+        let are_all_shown =
+            replica_nodes.len() == state.replicas.len() && isr_nodes.len() == state.isr.len();
+        let has_leader = self.brokers.contains_key(&state.leader);
+        let error = match has_leader {
+            true if are_all_shown => ErrorCode::None,
+            true => ErrorCode::ReplicaNotAvailable,
             false if self.version < FIRST_VERSION_WITH_LISTENER_ERROR => {
                 ErrorCode::LeaderNotAvailable
             }
@@ -219,12 +224,19 @@ impl View<'_> {
         MetadataResponsePartition {
             error_code: error.code(),
             partition_index,
-            leader_id: if error == ErrorCode::None { state.leader } else { NodeId::NONE }.0,
+            leader_id: if has_leader { state.leader } else { NodeId::NONE }.0,
             leader_epoch: state.leader_epoch.0,
-            replica_nodes: ids(&state.replicas),
-            isr_nodes: ids(&state.isr),
+            replica_nodes,
+            isr_nodes,
             offline_replicas: offline.map(|node| node.0).collect(),
         }
+    }
+
+    /// The first clients were told of no replica that they cannot reach.
+    fn shown(&self, nodes: &[NodeId]) -> Vec<i32> {
+        let shows_all = self.version >= FIRST_VERSION_WITH_ALL_REPLICAS;
+        let is_shown = |node: &&NodeId| shows_all || self.brokers.contains_key(node);
+        nodes.iter().filter(is_shown).map(|node| node.0).collect()
     }
 }
 
@@ -239,11 +251,47 @@ fn absent(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::LeaderEpoch;
 
     #[test]
     fn operations_are_kafka_s_bits() {
         // As Apache Kafka 4.4.0 answers without an authorizer.
         assert_eq!((TOPIC_OPERATIONS, CLUSTER_OPERATIONS), (3576, 8096));
+    }
+
+    #[test]
+    fn the_first_version_is_told_which_partitions_lack_a_replica() {
+        let broker = |node| BrokerEndpoint { node, host: "h".into(), port: 1, rack: None };
+        let brokers = Brokers::from([1, 2].map(|id| (NodeId(id), broker(NodeId(id)))));
+        let partition = |replicas: &[i32], isr: &[i32], leader, version| {
+            let nodes = |ids: &[i32]| ids.iter().copied().map(NodeId).collect();
+            let state = PartitionState {
+                replicas: nodes(replicas),
+                directories: std::sync::Arc::default(),
+                isr: nodes(isr),
+                removing: std::sync::Arc::default(),
+                adding: std::sync::Arc::default(),
+                eligible_leaders: std::sync::Arc::default(),
+                last_known_leaders: std::sync::Arc::default(),
+                leader: NodeId(leader),
+                leader_epoch: LeaderEpoch(0),
+                partition_epoch: 0,
+                recovering: false,
+            };
+            let view = View { image: &Image::default(), brokers: &brokers, version };
+            let told = view.partition(0, &std::sync::Arc::new(state));
+            let code = ErrorCode::from_wire(told.error_code);
+            (code, told.leader_id, told.replica_nodes, told.isr_nodes)
+        };
+        let lacks = ErrorCode::ReplicaNotAvailable;
+        let (both, all) = (vec![1, 2], vec![1, 2, 3]);
+        for (isr, shown) in [(&[1, 2, 3][..], &both), (&[1, 2], &both), (&[1], &vec![1])] {
+            let told = partition(&all, isr, 1, 0);
+            assert_eq!(told, (lacks, 1, both.clone(), shown.clone()));
+        }
+        assert_eq!(partition(&both, &both, 1, 0).0, ErrorCode::None);
+        assert_eq!(partition(&all, &both, 3, 0).0, ErrorCode::LeaderNotAvailable);
+        assert_eq!(partition(&all, &all, 1, 1), (ErrorCode::None, 1, all.clone(), all.clone()));
     }
 
     #[test]
