@@ -121,6 +121,22 @@ fn what_was_collected_of_a_log_is_not_said_of_its_successor() {
 }
 
 #[test]
+fn what_a_log_was_compacted_to_is_not_said_of_its_successor() {
+    let disk = MemDisk::new();
+    let log_dir = open(&disk);
+    log_dir.create_log("t", P0, ID, LogConfig::default(), NOW).unwrap();
+    log_dir.begin_to_clean();
+    log_dir.store_cleaned_to("t", P0, Offset(3)).unwrap();
+    assert_eq!(log_dir.cleaned_to("t", P0), Offset(3));
+    log_dir.begin_to_clean();
+    log_dir.retire_log("t", P0, Uuid([1; 16])).unwrap();
+    log_dir.create_log("t", P0, Uuid([4; 16]), LogConfig::default(), NOW).unwrap();
+    log_dir.store_cleaned_to("t", P0, Offset(5)).unwrap();
+    assert_eq!(log_dir.cleaned_to("t", P0), Offset(0));
+    assert_eq!(open(&disk.survive(Survival::Everything)).cleaned_to("t", P0), Offset(0));
+}
+
+#[test]
 fn what_was_collected_of_a_log_before_it_was_cut_does_not_count() {
     let disk = MemDisk::new();
     let log_dir = open(&disk);

@@ -138,12 +138,7 @@ impl Round {
     fn clean(&mut self, due: &Due) {
         let Due { partition, dirtiness, .. } = due;
         let topic = &partition.topic;
-        let outcome = self.compact(due).and_then(|end| {
-            let Some(end) = end else { return Ok(None) };
-            partition.directory().store_cleaned_to(&topic.name, partition.index, end)?;
-            Ok(Some(end))
-        });
-        match outcome {
+        match self.compact_and_note(due) {
             Ok(None) => {}
             Ok(Some(end)) if end > dirtiness.first_dirty => {}
             // no room for the keys of a single batch: the next time is no better
@@ -160,6 +155,19 @@ impl Round {
                 self.uncleanable.insert((topic.id, partition.index));
             }
         }
+    }
+
+    /// As [`Self::compact`]. What it says is noted where the log was at the beginning: it may have moved,
+    /// or another topic have its name by now.
+    fn compact_and_note(&self, due: &Due) -> Result<Option<Offset>, LogError> {
+        let partition = &due.partition;
+        let directory = partition.directory();
+        directory.begin_to_clean()?;
+        let end = self.compact(due)?;
+        if let Some(end) = end {
+            directory.store_cleaned_to(&partition.topic.name, partition.index, end)?;
+        }
+        Ok(end)
     }
 
     /// Yields up to where the log is clean; `None` where somebody else has changed the log meanwhile,

@@ -362,7 +362,18 @@ impl LogDirectory {
         self.with_files(|files| Ok(files.cleaned_to(topic, Partition(index))))
     }
 
-    /// Notes up to where a log is compacted.
+    /// A log that is here is about to be compacted.
+    ///
+    /// # Errors
+    /// When the directory was given up.
+    pub(crate) fn begin_to_clean(&self) -> Result<(), LogError> {
+        self.with_files(|files| {
+            files.begin_to_clean();
+            Ok(())
+        })
+    }
+
+    /// Notes up to where a log is compacted, if it is the one that was here when that began.
     ///
     /// # Errors
     /// When the checkpoint cannot be written, or the directory was given up.

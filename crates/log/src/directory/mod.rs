@@ -370,7 +370,14 @@ impl<D: Disk> LogDir<D> {
         cleaned.unwrap_or(Offset::ZERO)
     }
 
-    /// Writes up to where a log is compacted.
+    /// Before a log is compacted of which [`LogDir::store_cleaned_to`] tells then: what becomes of it
+    /// meanwhile counts more.
+    pub fn begin_to_clean(&self) {
+        self.kept().cleaned.begin_to_collect();
+    }
+
+    /// Writes up to where a log is compacted, unless it was cut, made anew or put aside since
+    /// [`LogDir::begin_to_clean`]: another one may have its name.
     ///
     /// # Errors
     /// What the disk says; the old checkpoint stands then.
@@ -381,7 +388,7 @@ impl<D: Disk> LogDir<D> {
         offset: Offset,
     ) -> Result<(), StorageError> {
         let offsets = OffsetsByPartition::from([((topic.to_owned(), partition), offset)]);
-        self.kept().cleaned.store(&self.disk, &offsets)
+        self.kept().cleaned.store_collected(&self.disk, &offsets)
     }
 
     /// Makes everything durable that was written to the directory's volume: one call in place of
