@@ -18,9 +18,9 @@ use wire::fetch_response::{
 
 /// Consumers from this version on may be sent to a follower (KIP-392).
 const FIRST_VERSION_WITH_RACK: i16 = 11;
-const FIRST_VERSION_WITH_LEADERS: i16 = 12;
 const FIRST_VERSION_WITH_REPLICA_STATE: i16 = 15;
-const FIRST_VERSION_WITH_ENDPOINTS: i16 = 16;
+/// From this one on Kafka says who leads, and where that is (KIP-951), though 12 has a field for it.
+const FIRST_VERSION_WITH_LEADERS: i16 = 16;
 
 const READ_COMMITTED: i8 = 1;
 
@@ -302,9 +302,6 @@ fn set_ends(
 }
 
 fn node_endpoints(context: &RequestContext<'_>, leaders: &[Leader]) -> Vec<NodeEndpoint<'static>> {
-    if context.version < FIRST_VERSION_WITH_ENDPOINTS {
-        return Vec::new();
-    }
     let endpoint = |endpoint: crate::cluster::BrokerEndpoint| NodeEndpoint {
         node_id: endpoint.node.0,
         host: Cow::Owned(endpoint.host),
