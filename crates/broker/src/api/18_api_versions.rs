@@ -160,6 +160,23 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_says_how_many_apis_are_answered() {
+        let readme = include_str!("../../../../README.md");
+        let live = (0..=i16::MAX).filter_map(ApiKey::from_i16);
+        let live = live.filter(|api| api.stable_versions().is_some()).count();
+        let on =
+            |listener| ADVERTISED.iter().filter(move |api| versions(**api, listener).is_some());
+        let counts = [
+            format!("all {live} live APIs in the codec"),
+            format!("Klamm serves {} of them", ADVERTISED.len()),
+            format!("{} of which by brokers", on(ListenerKind::Broker).count()),
+        ];
+        for count in counts {
+            assert!(readme.contains(&count), "{count}");
+        }
+    }
+
+    #[test]
     fn software_names_follow_kip_511() {
         for (word, is_valid) in [
             ("librdkafka", true),

@@ -300,6 +300,28 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_is_due_in_time_where_there_is_something_to_say() {
+        let due_after = |snapshot_interval_ms, records: usize| {
+            let settings =
+                MetadataLogSettings { snapshot_interval_ms, ..MetadataLogSettings::default() };
+            let disk = MemDisk::new();
+            disk.create_folder(Path::new("data")).unwrap();
+            let mut log =
+                MetadataLog::open(disk, Path::new("data"), settings, TimestampMs(0)).unwrap();
+            log.begin_epoch(types::LeaderEpoch(1));
+            for _ in 0..records {
+                let record: MetadataRecord<'static> = NoOpRecord {}.into();
+                let bytes = record.encode(0).unwrap();
+                log.append(&[vec![Encoded { record, bytes }]], TimestampMs(0)).unwrap();
+            }
+            (1..=3).find(|hour| log.is_snapshot_due(TimestampMs(hour * HOUR_MS)))
+        };
+        assert_eq!(due_after(2 * HOUR_MS, 1), Some(2));
+        assert_eq!(due_after(2 * HOUR_MS, 0), None);
+        assert_eq!(due_after(0, 1), None, "only its size counts");
+    }
+
+    #[test]
     fn snapshots_are_kept_for_their_time() {
         assert_eq!(kept_after(6, 2 * HOUR_MS, -1), (Offset(4), vec![4, 5, 6]));
     }
