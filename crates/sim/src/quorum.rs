@@ -92,6 +92,7 @@ impl Process {
         if let Some(offset) = committed.filter(|offset| *offset > self.applied) {
             self.commit(env, offset)?;
         }
+        env.shadow.quorum.keeps_changes(&env.controls)?;
         if has_written && !self.is_doomed { self.flush_soon(env) } else { Ok(()) }
     }
 
@@ -172,7 +173,8 @@ impl Process {
     /// Takes a snapshot of what is committed and synced; the log before it may go.
     pub fn take_snapshot(&mut self, env: &mut Env, cleans: bool) -> Checked {
         let at = self.applied;
-        if at <= self.log.start() || self.flush_at.is_some() || at > self.log.end() {
+        let is_whole = self.flush_at.is_none() && !self.replay.in_transaction();
+        if at <= self.log.start() || !is_whole || at > self.log.end() {
             return Ok(());
         }
         let Some(last) = self.log.batches(at.plus(-1), at).pop() else { return Ok(()) };

@@ -24,6 +24,7 @@ pub const OPERATION: Operation = Operation {
             ack_when_committed: waits % 2 == 0,
         });
         let id = RequestId(world.env.number());
+        world.env.shadow.quorum.asked(id, &request);
         world.touch(leader, |process, env| process.step(env, Input::Request { id, request }))
     },
 };

@@ -14,6 +14,7 @@ pub const OPERATION: Operation = Operation {
         let Some(leader) = world.leading_controller() else { return Ok(()) };
         let request = Request::RemoveVoter(replica_key(place));
         let id = RequestId(world.env.number());
+        world.env.shadow.quorum.asked(id, &request);
         world.touch(leader, |process, env| process.step(env, Input::Request { id, request }))
     },
 };

@@ -7,11 +7,18 @@ use raft::{
     Answer, ControlRecord, Effect, ReplicaKey, Request, RequestId, RoleChange, RoleKind,
     SnapshotControl,
 };
-use types::{LeaderEpoch, Offset};
+use types::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::env::{Checked, Place, must};
 use crate::metadata_log::{Content, StoredBatch};
 use crate::process::{Process, node_id};
+
+/// Whether somebody is to be a voter.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    replica: ReplicaKey,
+    votes: bool,
+}
 
 #[derive(Debug, Default)]
 pub struct QuorumShadow {
@@ -25,6 +32,12 @@ pub struct QuorumShadow {
     leaders: BTreeMap<LeaderEpoch, (Place, u32)>,
     votes: BTreeMap<(ReplicaKey, LeaderEpoch), ReplicaKey>,
     vote_requests: BTreeMap<RequestId, VoteRequest>,
+    /// Who asked that somebody becomes a voter, or is none any more.
+    change_requests: BTreeMap<RequestId, Change>,
+    /// What was answered to be so, and what was committed by then.
+    changed: Vec<(Change, Offset)>,
+    /// The watermark that rose last.
+    risen_to: Offset,
     /// The highest watermark that each epoch's leader told others.
     exposed: BTreeMap<LeaderEpoch, i64>,
     /// The epoch of the node whose watermark rises.
@@ -37,11 +50,30 @@ impl QuorumShadow {
     }
 
     pub fn asked(&mut self, id: RequestId, request: &Request) {
-        if let Request::Vote(vote) = request
-            && !vote.pre_vote
-        {
-            self.vote_requests.insert(id, vote.clone());
+        let change = match request {
+            Request::Vote(vote) if !vote.pre_vote => {
+                self.vote_requests.insert(id, vote.clone());
+                return;
+            }
+            Request::AddVoter(add) if add.ack_when_committed => {
+                Change { replica: add.voter, votes: true }
+            }
+            Request::RemoveVoter(replica) => Change { replica: *replica, votes: false },
+            _ => return,
+        };
+        self.change_requests.insert(id, change);
+    }
+
+    /// What was said of the voters is what the committed records say.
+    pub fn keeps_changes(&mut self, controls: &[ControlRecord]) -> Checked {
+        let end = self.end;
+        let known: Vec<_> = self.changed.extract_if(.., |(_, at)| *at <= end).collect();
+        for (change, at) in known {
+            let voters = self.control_at(at, controls).voters;
+            let votes = voters.is_some_and(|voters| voters.is_voter(change.replica));
+            must(votes == change.votes, || format!("{change:?} was answered and is not so"))?;
         }
+        Ok(())
     }
 
     /// Takes what a node calls committed; yields what nobody had called so before.
@@ -82,6 +114,7 @@ impl QuorumShadow {
         match effect {
             Effect::HighWatermark(offset) => {
                 self.rising_in = process.raft.epoch();
+                self.risen_to = *offset;
                 must(*offset >= process.applied && *offset <= process.log.end(), || {
                     format!("node {} lacks what it calls committed at {offset}", process.place)
                 })
@@ -99,6 +132,15 @@ impl QuorumShadow {
             }
             Effect::Respond { to, answer: Answer::Vote(answer) } if answer.granted => {
                 self.granted(process, *to)
+            }
+            Effect::Respond {
+                to,
+                answer: Answer::AddVoter(answer) | Answer::RemoveVoter(answer),
+            } => {
+                let change = self.change_requests.remove(to);
+                let change = change.filter(|_| answer.error == ErrorCode::None);
+                self.changed.extend(change.map(|change| (change, self.risen_to)));
+                Ok(())
             }
             Effect::Respond { answer: Answer::Fetch(answer), .. } => {
                 self.expose(answer.leader.epoch, answer.high_watermark.0)
