@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 
 use metadata::decide::{
     AllocateProducerIds, AlterPartition, AlterPartitionReassignments, AssignReplicasToDirs,
-    BalanceLeaders, Command as Decides, Controller, CreateTopics, DeleteTopics, ElectLeaders,
-    FenceBroker, Heartbeat, RegisterBroker, Settings, UnregisterBroker,
+    BATCH_BYTES_MAX, BalanceLeaders, Batching, Command as Decides, Controller, CreateTopics,
+    DeleteTopics, ElectLeaders, FenceBroker, Heartbeat, RegisterBroker, Settings, Unity,
+    UnregisterBroker,
 };
 use metadata::features::Feature;
 use metadata::image::Replay;
 use metadata::{BrokerRun, MetadataVersion, SessionTimeouts, Sessions};
 use raft::Input;
 use types::{BrokerEpoch, ErrorCode, LeaderEpoch, NodeId, Offset};
+use wire::abort_transaction_record::AbortTransactionRecord;
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::record_frame::MetadataRecord;
 use wire::{BrokerHeartbeatRequest, BrokerRegistrationRequest};
@@ -65,10 +67,16 @@ impl Process {
         active.latest = self.replay.clone();
         active.sessions.take_over(env.instant(), self.replay.latest().cluster());
         active.balance_at = env.now + BALANCE_EVERY_MS;
-        if active.latest.latest().features().has_metadata_version() {
+        let has_version = active.latest.latest().features().has_metadata_version();
+        if active.latest.in_transaction() {
+            let reason = Some("the leader before has left it".into());
+            let abort = AbortTransactionRecord { reason }.into();
+            self.write_records(env, vec![abort], Unity::Parts, BATCH_BYTES_MAX)?;
+        }
+        if has_version || self.is_doomed {
             return Ok(());
         }
-        self.write_records(env, bootstrap_records())
+        self.write_records(env, bootstrap_records(), Unity::Whole, BATCH_BYTES_MAX)
     }
 
     pub fn command(&mut self, env: &mut Env, back: Return, command: Command) -> Checked {
@@ -223,19 +231,39 @@ impl Process {
         };
         let decision = command.decide(&controller);
         if !decision.records.is_empty() {
-            self.write_records(env, decision.records)?;
+            let bytes_max = env.shape.metadata_batch_bytes;
+            self.write_records(env, decision.records, C::UNITY, bytes_max)?;
         }
         Ok(decision.reply)
     }
 
-    fn write_records(&mut self, env: &mut Env, records: Vec<MetadataRecord<'static>>) -> Checked {
+    /// Writes a decision, batch after batch. A crash may come between any two of them.
+    fn write_records(
+        &mut self,
+        env: &mut Env,
+        records: Vec<MetadataRecord<'static>>,
+        unity: Unity,
+        bytes_max: usize,
+    ) -> Checked {
         let Some(active) = &mut self.active else { return Ok(()) };
         let release = active.latest.latest().features().metadata_version();
         let (base, epoch) = (self.log.end(), active.epoch);
         env.narrate(|| format!("controller {} decides {records:?}", self.place));
-        self.log.append_records(&records, release, epoch, env.timestamp());
-        for (at, record) in (base.0..).zip(&records) {
-            active.latest.apply(Offset(at), epoch, record);
+        let batches = Batching { bytes_max, release }.split(records, unity);
+        let batches = batches.map_err(|error| format!("a decision is not written: {error}"))?;
+        if batches.len() > 1 {
+            env.shadow.visit("splits a decision");
+        }
+        for (at, batch) in batches.iter().enumerate() {
+            if at > 0 && env.shadow.dooms(&mut env.chance, &env.shape, env.is_rough, self.place) {
+                self.is_doomed = true;
+                env.network.muted = Some(self.place);
+                return Ok(());
+            }
+            self.log.append_records(batch, epoch, env.timestamp());
+        }
+        for (at, written) in (base.0..).zip(batches.iter().flatten()) {
+            active.latest.apply(Offset(at), epoch, &written.record);
         }
         env.shadow.decided.insert(self.place, active.latest.latest().clone());
         let end = self.log.end();

@@ -200,6 +200,11 @@ impl Broker {
             broker_epoch: epoch.0,
             topics: vec![TopicData { topic_id: key.0, partitions: vec![partition] }],
         };
+        if let Some(partition) = self.partitions.get(&key) {
+            let proposed = proposal.isr.iter().map(|member| member.node);
+            let late = process.proposes(&mut env.ambush, &partition.state.isr, proposed);
+            env.network.detains = late;
+        }
         let request = Request::Control(Box::new(Command::AlterPartition(request)));
         let errand = Errand::Alter { key, based_on };
         process.ask(env, controller, request, Asked::Broker(errand, env.now + REQUEST_MS));

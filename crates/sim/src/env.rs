@@ -7,6 +7,7 @@ use metadata::image::Image;
 use raft::{ControlRecord, SnapshotControl, SnapshotId};
 use types::{Instant, TimestampMs};
 
+use crate::ambush::Ambush;
 use crate::message::{Content, Envelope, Reply, Request};
 use crate::network::Network;
 use crate::shadow::Shadow;
@@ -68,6 +69,7 @@ pub struct Env {
     pub controls: Vec<ControlRecord>,
     pub snapshots: BTreeMap<(i64, i32), Snapshot>,
     pub mutation: Option<Mutation>,
+    pub ambush: Ambush,
     /// Until when a node's syncs take their time.
     pub slow_until: BTreeMap<Place, i64>,
     /// Whether faults happen: not any more after healing.
@@ -89,6 +91,7 @@ impl Env {
             controls: Vec::new(),
             snapshots: BTreeMap::new(),
             mutation,
+            ambush: Ambush::default(),
             slow_until: BTreeMap::new(),
             is_rough: true,
             narrates: false,

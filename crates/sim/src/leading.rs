@@ -5,6 +5,7 @@ use record::ValidBatch;
 use replica::{Fetch, Fetched, LeaderInput, divergence};
 use types::{ErrorCode, LeaderEpoch, Offset};
 
+use crate::ambush::{Moment, Sight};
 use crate::broker::Broker;
 use crate::env::{Checked, Env, Return, ShellRule};
 use crate::message::{Consumed, FollowRequest, Key, ProduceRequest, Reply};
@@ -49,6 +50,9 @@ impl Broker {
             };
             Ok(())
         })?;
+        if refused.is_none() {
+            process.is_in_sight(env, Moment::Writer(request.key), Sight::Writer);
+        }
         let leads = self.leads(request.key).is_some();
         if let Some(code) = refused {
             let code = if leads { code } else { ErrorCode::NotLeaderOrFollower };
@@ -108,7 +112,13 @@ impl Broker {
         for parked in std::mem::take(&mut self.parked) {
             let (answers, is_news) = self.answers(process, env, &parked.request)?;
             if is_news || parked.until <= env.now {
+                let told = answers.iter().find(|answer| is_first_to_hear(answer));
+                let told = told.map(|(key, ..)| *key);
                 env.answer(parked.back, Reply::Follow(answers));
+                if let Some(key) = told {
+                    let seen = Sight::Reader { key, leader: process.place };
+                    process.is_in_sight(env, Moment::Reader, seen);
+                }
             } else {
                 self.parked.push(parked);
             }
@@ -136,6 +146,12 @@ impl Broker {
         }
         Ok((answers, is_news))
     }
+}
+
+/// Whether it brings what not every replica in sync has.
+fn is_first_to_hear((_, _, fetched, bytes): &(Key, Fetch, Fetched, Vec<u8>)) -> bool {
+    let Fetched::Records { next_offset, high_watermark, .. } = fetched else { return false };
+    !bytes.is_empty() && next_offset > high_watermark
 }
 
 impl Partition {

@@ -20,6 +20,7 @@
 #![cfg(test)]
 
 mod active;
+mod ambush;
 mod broker;
 mod client;
 mod crash;

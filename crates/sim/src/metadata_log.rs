@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use log::{Disk as _, FileCache, Log, LogConfig, MemDisk, Opening, Origin};
-use metadata::MetadataVersion;
-use metadata::decide::record_version;
+use metadata::decide::Encoded;
 use raft::{ControlRecord, EpochStart, PlacedControl};
 use record::{BatchBuilder, Codec, ControlType, Scratch, ValidBatch, batches, control_batch};
 use types::{LeaderEpoch, Offset, TimestampMs};
@@ -76,18 +75,10 @@ impl MetadataLog {
         self.append(&control_batch(&records, now, NOBODY), epoch, now);
     }
 
-    pub fn append_records(
-        &mut self,
-        records: &[MetadataRecord<'_>],
-        release: MetadataVersion,
-        epoch: LeaderEpoch,
-        now: TimestampMs,
-    ) {
+    pub fn append_records(&mut self, records: &[Encoded], epoch: LeaderEpoch, now: TimestampMs) {
         let mut builder = BatchBuilder::new();
         for record in records {
-            let bytes = record.encode(record_version(record, release));
-            let bytes = bytes.expect("the record fits its version");
-            builder.append(now, None, Some(&bytes), &[]).expect("a small record");
+            builder.append(now, None, Some(&record.bytes), &[]).expect("a small record");
         }
         self.append(&builder.seal(Codec::NONE, NOBODY, &mut Scratch::new()), epoch, now);
     }

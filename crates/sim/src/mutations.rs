@@ -1,8 +1,8 @@
 //! Whether the simulator notices: for each promise, rules broken on purpose that break it.
 //!
-//! Three rules of `replica` need an order of messages too rare for whole histories, and are left to that
-//! crate's own simulation: that an ISR names the runs of its brokers (KIP-903), that nobody joins it below
-//! the high watermark, and that a leader notes its epoch before its first record.
+//! Two rules of `replica` need an order of messages too rare for so few whole histories, and are left to
+//! that crate's own simulation: that an ISR names the runs of its brokers (KIP-903), and that a leader
+//! notes its epoch before its first record. Ambushes come by the faults that they are about.
 
 use coordinator::Broken as Group;
 use log::Broken as Log;
@@ -62,6 +62,8 @@ impl Promise {
                 "tells of",
                 "was created and is not",
                 "was deleted and is there",
+                "was answered and is not so",
+                "lacks partitions",
                 "synced",
             ],
             Self::LogsMatch => &["is committed", "lacks Entry"],
@@ -98,6 +100,7 @@ const MUTATIONS: &[(Promise, Mutation)] = &[
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::AcknowledgesAlone)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::CountsProposedShrink)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::AdvancesBelowMinimum)),
+    (Promise::AcknowledgedStays, Mutation::Replica(Replica::JoinsBelowHighWatermark)),
     (Promise::NoDuplicates, Mutation::Log(Log::KnowsProducers)),
     (Promise::OneOwner, Mutation::Group(Group::NextGeneration)),
     (Promise::OffsetsStay, Mutation::Shell(Shell::GroupsSpeakEarly)),

@@ -33,6 +33,8 @@ pub struct Network {
     pub weather: Weather,
     /// Nothing that this one sends goes out: it has just crashed.
     pub muted: Option<Place>,
+    /// What is sent next takes so many milliseconds.
+    pub detains: Option<i64>,
     chance: Seeded,
 }
 
@@ -46,6 +48,7 @@ impl Network {
             cut: BTreeSet::new(),
             weather,
             muted: None,
+            detains: None,
             chance: Seeded::new(seed),
         }
     }
@@ -115,6 +118,7 @@ impl Network {
         }
         let ms_max = if is_slow { SLOW_MS_MAX } else { DELAY_MS_MAX };
         let delay = 1 + i64::try_from(self.chance.index_below(ms_max)).expect("a short while");
+        let delay = self.detains.take().unwrap_or(delay);
         self.sequence += 1;
         self.under_way.insert((now + delay, self.sequence), envelope);
     }

@@ -1,6 +1,7 @@
 //! The cluster of a history: who it is made of, and how rough its world is.
 
 use metadata::Seeded;
+use metadata::decide::BATCH_BYTES_MAX;
 
 use crate::env::Place;
 use crate::network::Weather;
@@ -34,7 +35,14 @@ pub struct Shape {
     pub crash_one_in: usize,
     pub faults_ms: i64,
     pub operations: usize,
+    /// A broker that joins later.
+    pub late: Option<Place>,
+    /// What one batch of the metadata log holds at most: a little, so that decisions take several.
+    pub metadata_batch_bytes: usize,
 }
+
+/// A topic of two partitions needs more.
+const SMALL_BATCH_BYTES: usize = 400;
 
 impl Shape {
     pub fn of(seed: u64) -> Self {
@@ -67,7 +75,18 @@ impl Shape {
             crash_one_in: pick(&[0, 0, 3_000, 800]),
             faults_ms: 12_000,
             operations: pick(&[12, 25, 40]),
+            late: None,
+            metadata_batch_bytes: pick(&[BATCH_BYTES_MAX, SMALL_BATCH_BYTES]),
         }
+        .with_latecomer(pick(&[0, 1]) == 1)
+    }
+
+    /// One broker that controls nothing comes later, where the others are enough for every replica.
+    fn with_latecomer(mut self, wants: bool) -> Self {
+        let is_spare = self.brokers().count() > 3 && wants;
+        let last = self.nodes.len() - 1;
+        self.late = (is_spare && !self.nodes[last].controller).then_some(last);
+        self
     }
 
     pub fn controllers(&self) -> impl Iterator<Item = Place> {

@@ -26,8 +26,10 @@ const VISITED: &[&str] = &[
     "adds a voter",
     "removes a voter",
     "removes a broker",
+    "adds a broker",
     "refuses an admin",
     "takes a snapshot",
+    "splits a decision",
     // the network
     "delays a message",
     "loses a message",
@@ -53,6 +55,10 @@ const VISITED: &[&str] = &[
     "slows a disk",
     "waits for a slow disk",
     "loses a directory",
+    "strikes who is to join an ISR",
+    "strikes when an ISR grows",
+    "strikes who has told one follower",
+    "strikes who has written alone",
     // the machines
     "leads the quorum",
     "resigns",

@@ -1,5 +1,6 @@
 //! The cluster and its clock: the next thing that happens, to whom, until nothing is left to do.
 
+use crate::ambush::Ambush;
 use crate::client::Client;
 use crate::env::{Checked, Env, Mutation, Place, Violation};
 use crate::message::{Content, Envelope};
@@ -58,7 +59,8 @@ impl World {
     }
 
     fn history(&mut self) -> Checked {
-        for place in 0..self.nodes.len() {
+        let late = self.env.shape.late;
+        for place in (0..self.nodes.len()).filter(|place| late != Some(*place)) {
             self.start(place)?;
         }
         let end_of_faults = self.env.now + self.env.shape.faults_ms;
@@ -87,6 +89,7 @@ impl World {
                 return Err("the machines spin".to_owned());
             }
             self.one_event()?;
+            self.strike()?;
         }
         self.env.now = end;
         Ok(())
@@ -129,13 +132,17 @@ impl World {
         Ok(())
     }
 
-    /// Performs an operation. A silence that leaves a partition to those who have lost its records is taken
-    /// back: no protocol survives it.
     fn perform(&mut self, step: &Step) -> Checked {
+        self.guarded(|world| (step.operation.perform)(world, step.draws))
+    }
+
+    /// Lets a fault happen. A silence that leaves a partition to those who have lost its records is taken
+    /// back: no protocol survives it.
+    pub fn guarded(&mut self, fault: impl FnOnce(&mut Self) -> Checked) -> Checked {
         let cut = self.env.network.cut.clone();
         let paused: Vec<i64> = self.nodes.iter().map(|node| node.paused_until).collect();
         self.note_silence();
-        (step.operation.perform)(self, step.draws)?;
+        fault(self)?;
         self.note_silence();
         if !self.env.shadow.is_guarded() {
             self.env.network.cut = cut;
@@ -235,6 +242,7 @@ impl World {
     fn heal(&mut self) -> Checked {
         self.env.narrate(|| "== peace".to_owned());
         self.env.is_rough = false;
+        self.env.ambush = Ambush::default();
         self.env.network.weather = FAIR;
         self.env.network.cut.clear();
         self.restarts.clear();

@@ -1,4 +1,5 @@
-//! The administrator creates a topic. Expected: it is there, with the replicas that were asked for.
+//! The administrator creates a topic, now and then one of so many partitions that its records take several
+//! batches. Expected: it is there, whole, with the replicas that were asked for.
 
 use types::ErrorCode;
 use wire::create_topics_request::{CreatableTopic, CreateTopicsRequest};
@@ -9,15 +10,23 @@ use crate::env::must;
 use crate::groups::OFFSETS_TOPIC;
 use crate::message::Command;
 
+const PARTITIONS_OF_LARGE: i32 = 6;
+
 pub const OPERATION: Operation = Operation {
     name: "create_topic",
     weight: |_| 4,
-    perform: |world, [which, partitions, ..]| {
+    perform: |world, [which, partitions, is_large, _]| {
         let is_for_groups = which == FOR_GROUPS;
         let name = if is_for_groups { OFFSETS_TOPIC } else { TOPICS[which % TOPICS.len()] };
-        let num_partitions =
-            if is_for_groups { 1 } else { 1 + i32::try_from(partitions % 2).expect("one or two") };
+        let num_partitions = if is_for_groups {
+            1
+        } else if is_large % 4 == 0 {
+            PARTITIONS_OF_LARGE
+        } else {
+            1 + i32::try_from(partitions % 2).expect("one or two")
+        };
         let replicas = world.env.shape.replication;
+        let count = usize::try_from(num_partitions).expect("a few");
         let topic = CreatableTopic {
             name: name.into(),
             num_partitions,
@@ -36,7 +45,9 @@ pub const OPERATION: Operation = Operation {
                 must(was_refused || topic.is_some(), || format!("{name} was created and is not"))?;
                 let all = topic.into_iter().flat_map(|topic| topic.partitions.values());
                 let is_whole = all.into_iter().all(|state| state.replicas.len() == replicas);
-                must(was_refused || has_been || is_whole, || format!("{name} lacks replicas"))
+                must(was_refused || has_been || is_whole, || format!("{name} lacks replicas"))?;
+                let has_all = topic.is_some_and(|topic| topic.partitions.len() == count);
+                must(was_refused || has_been || has_all, || format!("{name} lacks partitions"))
             }),
         })
     },

@@ -1,7 +1,9 @@
 //! What happens to a cluster: one file an operation, with how it is drawn, what it does, what it is
 //! expected to do to the shadow, and what is checked then.
 
+mod add_broker;
 mod add_voter;
+mod ambush;
 mod change_feature;
 mod crash;
 mod create_topic;
@@ -45,7 +47,9 @@ impl std::fmt::Debug for Operation {
 }
 
 static ALL: &[Operation] = &[
+    add_broker::OPERATION,
     add_voter::OPERATION,
+    ambush::OPERATION,
     create_topic::OPERATION,
     crash::OPERATION,
     cut::OPERATION,

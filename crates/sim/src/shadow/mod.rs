@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use metadata::image::{Image, Replay};
 use raft::ControlRecord;
 use types::Offset;
+use wire::record_frame::MetadataRecord;
 
 pub use groups::GroupShadow;
 pub use losses::{Loss, Losses};
@@ -30,6 +31,8 @@ pub struct Shadow {
     pub partitions: BTreeMap<Key, PartitionShadow>,
     pub groups: GroupShadow,
     pub losses: Losses,
+    /// The partition whose ISR was last seen to grow.
+    pub grown: Option<Key>,
     producer_ids: BTreeSet<i64>,
     /// How often something happened that a history may or may not come by.
     pub visits: BTreeMap<&'static str, u32>,
@@ -44,6 +47,7 @@ impl Default for Shadow {
             partitions: BTreeMap::new(),
             groups: GroupShadow::default(),
             losses: Losses::default(),
+            grown: None,
             producer_ids: BTreeSet::new(),
             visits: BTreeMap::new(),
         }
@@ -74,6 +78,7 @@ impl Shadow {
                 Content::Control(_) => self.replay.skip_to(batch.end.plus(-1), batch.epoch),
                 Content::Records(records) => {
                     for (at, record) in (batch.base.0..).zip(&records) {
+                        self.grown = grown(self.image(), record).or(self.grown);
                         self.replay.apply(Offset(at), batch.epoch, record);
                     }
                 }
@@ -101,4 +106,13 @@ impl Shadow {
     pub fn partition(&mut self, key: Key) -> &mut PartitionShadow {
         self.partitions.entry(key).or_default()
     }
+}
+
+/// The partition whose ISR somebody joins by this record.
+fn grown(image: &Image, record: &MetadataRecord<'_>) -> Option<Key> {
+    let MetadataRecord::PartitionChange(change) = record else { return None };
+    let key = (change.topic_id, change.partition_id);
+    let state = image.topics().get(key.0)?.partitions.get(&key.1)?;
+    let isr = change.isr.as_ref()?;
+    isr.iter().any(|id| state.isr.iter().all(|known| known.0 != *id)).then_some(key)
 }
