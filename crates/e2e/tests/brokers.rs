@@ -152,6 +152,37 @@ fn a_broker_that_is_told_to_stop_ends_when_all_others_know_who_leads() {
     assert_eq!(cluster.fenced(2), ["2:true", "3:false", "4:false"]);
 }
 
+/// What is left to do where brokers are lost for good, by our own tools.
+#[test]
+fn a_lost_broker_is_unregistered_and_what_it_alone_had_is_led_uncleanly() {
+    let mut cluster = Cluster::klamm(LONG_SESSIONS, "");
+    let seed = cluster.brokers[0].address();
+    topics_of(&seed, &["--create", "--topic", "t", "--replica-assignment", "3:4"]);
+    let describe = |topic: &str| topics_of(&seed, &["--describe", "--topic", topic]);
+    await_rows(describe, "t", &["0 3 3,4 3,4"]);
+    cluster.brokers[2].kill();
+    await_rows(describe, "t", &["0 3 3,4 3"]);
+    cluster.brokers[1].kill();
+    cluster.await_fenced(0, ["2:false", "3:true", "4:true"]);
+    cluster.brokers[2].restart();
+    cluster.await_fenced(0, ["2:false", "3:true", "4:false"]);
+    let ours = |name: &str, words: &[&str]| {
+        let mut tool = klamm::tool(name);
+        succeed(tool.args(words).args(["--bootstrap-server", &seed]), b"")
+    };
+    wait::until("nobody leads", || describe("t").contains("Leader: none").then_some(()));
+    let words = ["--election-type", "unclean", "--topic", "t", "--partition", "0"];
+    let elected = ours("kafka-leader-election", &words);
+    let done = "Successfully completed leader election (UNCLEAN) for partitions t-0";
+    assert!(elected.contains(done), "{elected}");
+    await_rows(describe, "t", &["0 4 3,4 4"]);
+    let told = ours("kafka-cluster", &["unregister", "--id", "3"]);
+    assert_eq!(told.trim(), "Broker 3 is no longer registered.");
+    wait::until("nobody knows it any more", || {
+        (cluster.fenced(0) == ["2:false", "4:false"]).then_some(())
+    });
+}
+
 /// Apache's brokers copy partitions from each other, and a Klamm controller says who leads, who is
 /// in sync and what moves, to tools of another release.
 #[test]
