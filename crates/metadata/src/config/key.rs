@@ -55,6 +55,8 @@ pub enum Effect {
     None,
     /// It belongs to a capability that this build does not have.
     Unsupported,
+    /// What it tunes is done in another way, which these words say.
+    DoneOtherwise(&'static str),
 }
 
 /// A broker key that stands in for another key, and the unit that it counts in.
@@ -200,6 +202,11 @@ impl ConfigKey {
 
     pub(super) const fn unsupported(mut self) -> Self {
         self.effect = Effect::Unsupported;
+        self
+    }
+
+    pub(super) const fn done_otherwise(mut self, how: &'static str) -> Self {
+        self.effect = Effect::DoneOtherwise(how);
         self
     }
 

@@ -330,14 +330,16 @@ mod tests {
     fn what_does_nothing_is_named_with_the_reason() {
         let config = parse(
             "num.network.threads=3\nlog.dir.s=/a\nzookeeper.connect=a:1\nssl.protocol=TLSv1.3\n\
-             sasl.enabled.mechanisms=PLAIN\nnum.partitions=3\nwhat.is.this=1\n\
+             sasl.enabled.mechanisms=PLAIN\nnum.partitions=3\nwhat.is.this=1\nlog.cleaner.threads=2\n\
              listener.name.a.ssl.key.password=x\nlistener.name.a.max.connections=5\nleader.replication.throttled.rate=1",
         );
         let notices: Vec<_> =
             config.expect("valid").notices.into_iter().map(|n| (n.key, n.kind)).collect();
+        let compacts = "one thread compacts, always the log that needs it most";
         let expected = [
             ("leader.replication.throttled.rate", NoticeKind::DynamicOnly),
             ("listener.name.a.ssl.key.password", NoticeKind::Unsupported),
+            ("log.cleaner.threads", NoticeKind::DoneOtherwise(compacts)),
             ("log.dir.s", NoticeKind::Unknown { nearest: Some("log.dirs") }),
             ("num.network.threads", NoticeKind::JavaOnly),
             ("sasl.enabled.mechanisms", NoticeKind::Unsupported),

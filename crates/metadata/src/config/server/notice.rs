@@ -20,6 +20,8 @@ pub enum NoticeKind {
     JavaOnly,
     /// It belongs to a capability that this build does not have.
     Unsupported,
+    /// What it tunes is done in another way, which these words say.
+    DoneOtherwise(&'static str),
     /// Kafka 4 took it away.
     Removed,
     /// It can only be set while the broker runs.
@@ -33,7 +35,7 @@ impl NoticeKind {
     #[must_use]
     pub const fn is_warning(self) -> bool {
         match self {
-            Self::JavaOnly => false,
+            Self::JavaOnly | Self::DoneOtherwise(_) => false,
             Self::Unsupported | Self::Removed | Self::DynamicOnly | Self::Unknown { .. } => true,
         }
     }
@@ -49,6 +51,7 @@ impl fmt::Display for Notice {
             NoticeKind::Unsupported => {
                 write!(f, "{key} has no effect: this build lacks what it is about")
             }
+            NoticeKind::DoneOtherwise(how) => write!(f, "{key} has no effect: {how}"),
             NoticeKind::Removed => write!(f, "{key} has no effect: Kafka 4 does not have it"),
             NoticeKind::DynamicOnly => {
                 write!(f, "{key} has no effect in a file: set it with kafka-configs --alter")
@@ -99,6 +102,7 @@ fn kind(name: &str) -> Option<NoticeKind> {
             Effect::Effective => None,
             Effect::None => Some(NoticeKind::JavaOnly),
             Effect::Unsupported => Some(NoticeKind::Unsupported),
+            Effect::DoneOtherwise(how) => Some(NoticeKind::DoneOtherwise(how)),
         };
     }
     if OWN.contains(&name) {

@@ -28,9 +28,13 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .internal()
         .unsupported()
         .doc("Time in milliseconds between two reports of the controller's performance."),
-    int("controller.quorum.append.linger.ms").or("25").at_least(0).unsupported().doc(
-        "Time in milliseconds that the quorum's leader gathers records before it writes them.",
-    ),
+    int("controller.quorum.append.linger.ms")
+        .or("25")
+        .at_least(0)
+        .done_otherwise("what waits together is written together, and nothing waits for more")
+        .doc(
+            "Time in milliseconds that the quorum's leader gathers records before it writes them.",
+        ),
     boolean("controller.quorum.auto.join.enable")
         .or("false")
         .low()

@@ -59,7 +59,7 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .or("1")
         .at_least(0)
         .cluster_wide()
-        .unsupported()
+        .done_otherwise("one thread compacts, always the log that needs it most")
         .doc("Number of logs that may be compacted at a time."),
     list("log.cleanup.policy")
         .or("delete")

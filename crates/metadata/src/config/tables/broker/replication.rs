@@ -8,10 +8,14 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
         .cluster_wide()
         .unsupported()
         .doc("Whether an empty follower begins after the last offset in the remote tier."),
-    int("num.replica.alter.log.dirs.threads").or_null().high().unsupported().doc(
-        "Number of threads that move replicas between log directories; unset takes one for \
-         each.",
-    ),
+    int("num.replica.alter.log.dirs.threads")
+        .or_null()
+        .high()
+        .done_otherwise("one thread moves all replicas, a piece of each in turn")
+        .doc(
+            "Number of threads that move replicas between log directories; unset takes one for \
+             each.",
+        ),
     int("num.replica.fetchers")
         .or("1")
         .at_least(1)
@@ -45,7 +49,11 @@ pub(in crate::config) const KEYS: &[ConfigKey] = &[
     long("replica.high.watermark.checkpoint.interval.ms")
         .or("5000")
         .high()
-        .unsupported()
+        .done_otherwise(
+            "they are written with the other checkpoints (log.flush.offset.checkpoint.interval.ms): \
+             a replica only begins with them, and learns the present ones from its leader or its \
+             followers",
+        )
         .doc("Time in milliseconds between two writes of the high watermarks to disk."),
     long("replica.lag.time.max.ms").or("30000").high().doc(
         "Time in milliseconds that a follower may lag behind before it leaves the in-sync \
