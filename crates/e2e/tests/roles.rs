@@ -257,9 +257,9 @@ fn who_does_not_belong_to_the_cluster_is_turned_away() {
     await_leaders(&first.address(), "t", &["2"]);
 }
 
-#[test]
-fn a_broker_joins_a_node_of_both_roles() {
-    let mut both = Klamm::start();
+/// A broker beside a node of both roles that is the quorum's only voter.
+fn cluster_of_both() -> (Klamm, Node) {
+    let both = Klamm::start();
     topics(&both.bootstrap(), "--list");
     let cluster = std::fs::read_to_string(both.data().join("meta.properties")).expect("formatted");
     let cluster = cluster.lines().find_map(|line| line.strip_prefix("cluster.id="));
@@ -268,6 +268,12 @@ fn a_broker_joins_a_node_of_both_roles() {
     let mut broker = broker.and_then(|node| node.formatted(&cluster, &[])).expect("it is Klamm");
     broker.restart();
     topics(&broker.address(), "--list");
+    (both, broker)
+}
+
+#[test]
+fn a_broker_joins_a_node_of_both_roles() {
+    let (mut both, broker) = cluster_of_both();
     topics(&both.bootstrap(), "--create --topic t --partitions 4");
     await_topic(&broker.address(), "t");
     await_leaders(&broker.address(), "t", &["1", "2"]);
@@ -278,6 +284,24 @@ fn a_broker_joins_a_node_of_both_roles() {
     both.restart();
     await_leaders(&broker.address(), "t", &["1", "2"]);
     consume(&broker.address(), "t", RECORDS);
+}
+
+/// Nobody else can decide while it is away: what it leads, others must lead before it stops.
+#[test]
+fn the_only_voter_stops_when_others_lead_what_it_led() {
+    let (mut both, broker) = cluster_of_both();
+    topics(&both.bootstrap(), "--create --topic t --replica-assignment 1:2,1:2");
+    await_topic(&broker.address(), "t");
+    await_leaders(&broker.address(), "t", &["1"]);
+    produce(&both.bootstrap(), "t", 0);
+    assert!(both.terminate().success());
+    assert_eq!(leaders(&broker.address(), "t"), ["2", "2"]);
+    let words = "--topic t --producer-property enable.idempotence=false \
+                 --reader-property parse.key=true --reader-property key.separator=:";
+    tool("kafka-console-producer", &broker.address(), words, &lines(RECORDS));
+    both.restart();
+    topics(&both.bootstrap(), "--list");
+    consume(&both.bootstrap(), "t", 2 * RECORDS);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use metadata::config::ServerConfig;
 use tokio::sync::watch;
+use types::NodeId;
 
 pub(crate) use forward::{Forwarded, ResponseOf};
 
@@ -82,6 +83,9 @@ enum Order {
 /// The way to the active controller, wherever it is, shared by all handlers.
 pub(crate) struct RemoteController {
     shared: Arc<Shared>,
+    published: Arc<Published>,
+    /// As which broker the cluster knows this node.
+    node: NodeId,
     /// What clients ask.
     forwarding: Peer,
     /// What this broker asks for itself.
@@ -95,7 +99,8 @@ pub(crate) struct RemoteController {
 struct Tasks {
     lifecycle: Lifecycle,
     lines: [Line; 3],
-    /// Alone, the broker was registered beside its controller, which knows that it lives.
+    /// Alone, the broker was registered beside its controller, which knows that it lives; that it
+    /// wants to leave, it must say as all others do.
     alone: watch::Receiver<bool>,
 }
 
@@ -113,7 +118,7 @@ impl RemoteController {
         let (own, own_line) = Peer::new(CLIENT_ID, address(), patience.request);
         let (beats, beating_line) = Peer::new(CLIENT_ID, address(), patience.session);
         let (orders, ordered) = watch::channel(Order::Serve);
-        let spoken = beats.spoken();
+        let (node, spoken) = (membership.node, beats.spoken());
         let lifecycle = Lifecycle {
             membership,
             patience,
@@ -125,7 +130,8 @@ impl RemoteController {
         let alone = shared.alone.subscribe();
         let lines = [forwarding_line, own_line, beating_line];
         let tasks = Tasks { lifecycle, lines, alone };
-        let remote = Self { shared: Arc::clone(shared), forwarding, own, spoken, orders };
+        let (shared, published) = (Arc::clone(shared), Arc::clone(published));
+        let remote = Self { shared, published, node, forwarding, own, spoken, orders };
         (remote, Box::pin(tasks.run()))
     }
 
@@ -139,8 +145,8 @@ impl RemoteController {
     pub(crate) async fn leave(&self, patience: Duration) -> bool {
         let mut stage = self.stage();
         let is_known = self.shared.broker_epoch().is_some();
-        let is_alone = *self.shared.alone.borrow();
-        if is_alone || !is_known || matches!(*stage.borrow(), Stage::Failed(_)) {
+        let has_others = !*self.shared.alone.borrow() || self.has_neighbours();
+        if !has_others || !is_known || matches!(*stage.borrow(), Stage::Failed(_)) {
             return false;
         }
         self.orders.send_replace(Order::Leave);
@@ -153,6 +159,13 @@ impl RemoteController {
             }
         }
     }
+
+    /// Whether another broker is in service, which may take over what this one leads.
+    fn has_neighbours(&self) -> bool {
+        let image = self.published.image.load();
+        let mut brokers = image.cluster().brokers.values();
+        brokers.any(|broker| broker.id != self.node && broker.is_active())
+    }
 }
 
 impl fmt::Debug for RemoteController {
@@ -164,9 +177,13 @@ impl fmt::Debug for RemoteController {
 impl Tasks {
     async fn run(self) {
         let Self { lifecycle, lines: [forwarding, own, beating], mut alone } = self;
+        let mut orders = lifecycle.orders.clone();
         let live = async {
-            // the channel lasts as long as the controller does
-            let _ = alone.wait_for(|alone| !alone).await;
+            // the channels last as long as the controller does
+            tokio::select! {
+                _ = alone.wait_for(|alone| !alone) => {}
+                _ = orders.wait_for(|order| *order == Order::Leave) => {}
+            }
             lifecycle.run().await;
         };
         tokio::join!(live, forwarding.run(), own.run(), beating.run());
