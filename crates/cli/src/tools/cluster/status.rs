@@ -30,6 +30,8 @@ const DEFAULT_SERVER: &str = "localhost:9092";
 const TIMEOUTS_MS: [(&str, &str); 2] =
     [("default.api.timeout.ms", "5000"), ("request.timeout.ms", "3000")];
 const WATCH_SECONDS: u64 = 2;
+/// Whoever asks more often asks for nothing else.
+const WATCH_SECONDS_MIN: u64 = 1;
 /// Log ends are asked for so many partitions at most, those with replicas missing first.
 const ENDS_MAX: usize = 10_000;
 /// To the upper left corner, and everything away.
@@ -52,7 +54,7 @@ pub fn run(args: &[String]) -> ExitCode {
         }
         let admin = admin(options)?;
         let every = match options.has("watch") {
-            true => Some(Duration::from_secs(options.number("watch")?.unwrap_or(WATCH_SECONDS))),
+            true => Some(pause(options.number("watch")?)),
             false => None,
         };
         block_on(async {
@@ -72,6 +74,10 @@ pub fn run(args: &[String]) -> ExitCode {
         Some(Health::Degraded) => ExitCode::from(2),
         Some(Health::Broken) => ExitCode::from(3),
     }
+}
+
+fn pause(seconds: Option<u64>) -> Duration {
+    Duration::from_secs(seconds.unwrap_or(WATCH_SECONDS).max(WATCH_SECONDS_MIN))
 }
 
 fn admin(options: &Parsed) -> Result<Admin, ToolError> {
@@ -155,4 +161,16 @@ async fn log_ends(admin: &Admin, cluster: &ClusterDescription, metadata: &Metada
         }
     }
     ends
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn between_two_pictures_is_a_pause_whatever_is_asked() {
+        for (asked, seconds) in [(None, 2), (Some(0), 1), (Some(1), 1), (Some(60), 60)] {
+            assert_eq!(pause(asked), Duration::from_secs(seconds), "{asked:?}");
+        }
+    }
 }
