@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
+use types::{ErrorCode, LeaderEpoch, NodeId, Offset, TimestampMs};
 use wire::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use wire::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
@@ -40,8 +40,8 @@ struct Awaited {
 
 /// Why a partition took nothing.
 #[derive(Clone, Debug, Default)]
-struct Refused {
-    code: ErrorCode,
+pub(crate) struct Refused {
+    pub(crate) code: ErrorCode,
     message: Option<String>,
     records: Vec<BatchIndexAndErrorMessage<'static>>,
     leader: Option<Leader>,
@@ -193,8 +193,9 @@ async fn await_all(
     responses: &mut [TopicProduceResponse<'_>],
     leaders: &mut Vec<Leader>,
 ) {
+    let node = context.node.settings.node_id;
     for Awaited { partition, epoch, end } in awaited {
-        let Err(refused) = committed(context, &partition, epoch, end, terms.deadline).await else {
+        let Err(refused) = committed(node, &partition, epoch, end, terms.deadline).await else {
             continue;
         };
         let is_of_topic = |topic: &&mut TopicProduceResponse<'_>| {
@@ -208,15 +209,17 @@ async fn await_all(
     }
 }
 
-/// Waits until every in-sync replica has what is before `end`.
-async fn committed(
-    context: &RequestContext<'_>,
+/// Waits until every in-sync replica has what `node` appended before `end` in its term.
+///
+/// # Errors
+/// Why the client must not take it for acknowledged.
+pub(crate) async fn committed(
+    node: NodeId,
     partition: &Arc<Partition>,
     epoch: LeaderEpoch,
     end: Offset,
     deadline: Instant,
 ) -> Result<(), Refused> {
-    let node = context.node.settings.node_id;
     let waiter = Arc::new(Waiter::default());
     let outcome = loop {
         partition.await_move(Move::Committed, &waiter);

@@ -1,6 +1,7 @@
 //! Leader and follower with logs on disk, their fetches carried by hand.
 
 use crate::api::list_offsets::{self, Bound};
+use crate::api::produce;
 use crate::fetch::{self, Budget, Followed, Reader, Reading, Want};
 use crate::partition::{
     AppendError, ELECTION_GRACE, FetchingReplica, Leader, LogDirectory, Neighbours, Partition,
@@ -451,6 +452,34 @@ async fn too_few_in_sync_stop_the_watermark_until_the_controller_takes_another_i
     one.partition().isr_answered(proposal.partition_epoch, answer);
     assert!(one.partition().has_enough_in_sync());
     assert_eq!(one.ends(), (1, 1));
+}
+
+/// What an ISR of two has committed need not be on a second replica when its producer looks.
+#[tokio::test]
+async fn what_too_few_have_when_it_is_committed_is_not_acknowledged() {
+    let (mut metadata, mut one, mut two) = pair();
+    let told = async |broker: &Broker, end| {
+        let (partition, deadline) = (broker.partition(), tokio::time::Instant::now());
+        let epoch = partition.leader().epoch;
+        let outcome = produce::committed(broker.node, &partition, epoch, Offset(end), deadline);
+        outcome.await.map_err(|refused| refused.code)
+    };
+    one.append("a").unwrap();
+    assert_eq!(told(&one, 1).await, Err(ErrorCode::RequestTimedOut));
+    one.serve(&two).await;
+    one.serve(&two).await;
+    assert_eq!(told(&one, 1).await, Ok(()));
+    metadata.be_in_sync(&[1]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    assert_eq!(one.ends(), (1, 1));
+    assert_eq!(told(&one, 1).await, Err(ErrorCode::NotEnoughReplicasAfterAppend));
+    one.append("b").unwrap();
+    assert_eq!(told(&one, 2).await, Err(ErrorCode::RequestTimedOut));
+    metadata.be_in_sync(&[1, 2]);
+    metadata.tell(&mut [&mut one, &mut two]);
+    one.serve(&two).await;
+    one.serve(&two).await;
+    assert_eq!(told(&one, 2).await, Ok(()));
 }
 
 #[tokio::test]
