@@ -41,6 +41,28 @@ async fn records_that_are_too_old_go_by_themselves() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn the_clusters_metadata_is_written_as_a_snapshot_in_time() {
+    const FORMATTED: &str = "00000000000000000000-0000000000.checkpoint";
+    // no record is large enough for one by its size
+    let properties = [("metadata.log.max.snapshot.interval.ms", "1")];
+    let server = Server::start_with(&properties).await;
+    let folder = server.folder().join("__cluster_metadata-0");
+    let is_snapshot = |name: &str| {
+        Path::new(name).extension() == Some("checkpoint".as_ref()) && name != FORMATTED
+    };
+    let mut client = server.connect().await;
+    let mut topics = 0;
+    let written = async {
+        while !names_in(&folder).iter().any(|name| is_snapshot(name)) {
+            topics += 1;
+            client.auto_create(&format!("topic-{topics}")).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), written).await.expect("a snapshot");
+    server.stop().await;
+}
+
 fn keyed(key: &str, value: &str) -> Vec<u8> {
     let mut builder = BatchBuilder::new();
     builder.append(now(), Some(key.as_bytes()), Some(value.as_bytes()), &[]).expect("small");
@@ -113,10 +135,14 @@ async fn delete_topic(client: &mut Client) {
     assert_eq!(response.responses[0].error_code, 0);
 }
 
-fn folders_of_topic(folder: &Path) -> Vec<String> {
+fn names_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("the directory");
     let names = entries.map(|entry| entry.expect("an entry").file_name());
-    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+fn folders_of_topic(folder: &Path) -> Vec<String> {
+    let names = names_in(folder).into_iter();
     names.filter(|name| name.starts_with(TOPIC)).collect()
 }
 

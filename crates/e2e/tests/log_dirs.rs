@@ -10,12 +10,24 @@ use e2e::raw::{self, Connection, PRODUCE_VERSION, batch, produce_request};
 use e2e::{Kafka, Klamm, folders, wait};
 use types::ErrorCode;
 use wire::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
+use wire::create_partitions_request::CreatePartitionsTopic;
 use wire::describe_log_dirs_response::DescribeLogDirsResult;
-use wire::{AlterReplicaLogDirsRequest, DescribeLogDirsRequest, MetadataRequest};
+use wire::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use wire::{
+    AlterReplicaLogDirsRequest, CreatePartitionsRequest, DescribeLogDirsRequest,
+    IncrementalAlterConfigsRequest, MetadataRequest,
+};
 
 const TOPIC: &str = "t";
 const ALTER_VERSION: i16 = 2;
 const DESCRIBE_VERSION: i16 = 4;
+/// The first one that tells which directories are cordoned.
+const DESCRIBE_CORDONED_VERSION: i16 = 5;
+const CONFIG_VERSION: i16 = 1;
+const PARTITIONS_VERSION: i16 = 3;
+const BROKER: i8 = 4;
+const SET: i8 = 0;
+const DELETE: i8 = 1;
 const METADATA_VERSION: i16 = 12;
 const REASSIGN: &str = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
 const SMALL_SEGMENTS: &str = "log.segment.bytes=1048576\n";
@@ -118,6 +130,54 @@ impl Asker {
             }
         }
         seen
+    }
+
+    /// The names of the directories that take no more replicas.
+    fn cordoned(&mut self, disks: &Disks) -> Vec<String> {
+        let request = DescribeLogDirsRequest { topics: None };
+        self.ask(&request, DESCRIBE_CORDONED_VERSION, |r| {
+            let cordoned = r.results.iter().filter(|row| row.is_cordoned);
+            let mut names: Vec<_> = cordoned.map(|row| disks.anonymous(&row.log_dir)).collect();
+            names.sort_unstable();
+            names
+        })
+    }
+
+    /// Changes what the running broker cordons; `None` for what its file says.
+    fn cordon(&mut self, paths: Option<&str>) -> ErrorCode {
+        let config = AlterableConfig {
+            name: "cordoned.log.dirs".into(),
+            config_operation: if paths.is_some() { SET } else { DELETE },
+            value: paths.map(Into::into),
+        };
+        let resource = AlterConfigsResource {
+            resource_type: BROKER,
+            resource_name: "1".into(),
+            configs: vec![config],
+        };
+        let request =
+            IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+        ErrorCode::from_wire(self.ask(&request, CONFIG_VERSION, |r| r.responses[0].error_code))
+    }
+
+    /// Gives the topic one more partition: the directory that it goes to, or why it gets none.
+    fn grow(&mut self, disks: &Disks) -> String {
+        let before = i32::try_from(self.leaders().len()).expect("few");
+        let topic =
+            CreatePartitionsTopic { name: TOPIC.into(), count: before + 1, assignments: None };
+        let request = CreatePartitionsRequest {
+            topics: vec![topic],
+            timeout_ms: 30_000,
+            validate_only: false,
+        };
+        let code = self.ask(&request, PARTITIONS_VERSION, |r| r.results[0].error_code);
+        match ErrorCode::from_wire(code) {
+            ErrorCode::None => {
+                self.produce_at_last(before, "value");
+                disks.anonymous(&self.home(before))
+            }
+            refused => refused.name().to_owned(),
+        }
     }
 
     /// The directory of a replica that does not move.
@@ -370,6 +430,50 @@ fn a_move_is_called_off_by_naming_the_directory_that_the_replica_is_in() {
     assert_eq!(asker.values(0).len(), 5);
     let name = Path::new(&to).file_name().and_then(|name| name.to_str()).expect("a name");
     assert_eq!(folders_of(&disks, name), Vec::<String>::new());
+}
+
+/// Cordons directories in the file and while the broker runs, and has the topic grow until the next
+/// replica goes where it shall, or is refused, once the controller has heard of it.
+fn check_cordoned(port: u16, disks: &Disks) {
+    let mut asker = Asker::new(port);
+    assert_eq!(asker.cordoned(disks), ["$a"], "from the file");
+    asker.create(4);
+    for partition in 0..4 {
+        asker.produce_at_last(partition, "value");
+        assert_eq!(disks.anonymous(&asker.home(partition)), "$b");
+    }
+    let elsewhere = asker.cordon(Some("/elsewhere"));
+    assert_eq!((elsewhere, asker.cordoned(disks)), (ErrorCode::InvalidRequest, vec!["$a".into()]));
+    let b = disks.path("b").display().to_string();
+    for (paths, cordoned, next) in [
+        (Some(b.as_str()), &["$b"][..], "$a"),
+        (Some("*"), &["$a", "$b"], "INVALID_REPLICATION_FACTOR"),
+        (None, &["$a"], "$b"),
+        (Some("*"), &["$a", "$b"], "INVALID_REPLICATION_FACTOR"),
+        (Some(""), &[], "$a"),
+    ] {
+        assert_eq!(asker.cordon(paths), ErrorCode::None);
+        wait::until("the broker has taken it over", || {
+            (asker.cordoned(disks) == cordoned).then_some(())
+        });
+        wait::until(next, || (asker.grow(disks) == next).then_some(()));
+        assert_eq!(asker.produce(0, "value"), ErrorCode::None, "those that are there stay");
+    }
+}
+
+#[test]
+fn cordoned_directories_take_no_replicas_as_in_kafka() {
+    const NAMES: &[&str] = &["a", "b"];
+    let property = |disks: &Disks| {
+        format!("{}cordoned.log.dirs={}\n", disks.property(), disks.path("a").display())
+    };
+    let disks = Disks::new(NAMES);
+    let klamm = Klamm::with(&property(&disks));
+    check_cordoned(klamm.port(), &disks);
+    drop(klamm);
+    let kafkas = Disks::new(NAMES);
+    let Some(kafka) = Kafka::with(&property(&kafkas)) else { return };
+    check_cordoned(kafka.port(), &kafkas);
 }
 
 /// A directory whose disk is gone: a file has its name. Files that are open can still be written.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::java::{Release, class};
-use e2e::process::output;
-use e2e::{folders, klamm};
+use e2e::nodes::CLUSTER;
+use e2e::process::{free_port, loopback, output, succeed};
+use e2e::{Node, Product, folders, klamm, wait};
 use metadata::MetadataVersion;
 use record::{BatchBuilder, Compression, Producer, with_scratch};
 use types::{TimestampMs, Uuid};
@@ -261,6 +262,55 @@ fn is_alike(log: &Path, words: &[&str], typed: &str) -> bool {
         }
     }
     panic!("{words:?}\n-- Kafka's\n{theirs}\n-- ours\n{ours}");
+}
+
+/// What a running controller has written is read by Kafka's shell: its log, and a snapshot of it.
+#[test]
+fn kafkas_shell_reads_the_log_and_the_snapshots_of_a_running_controller() {
+    let (port, controller) = (free_port(), free_port());
+    let text = format!(
+        "process.roles=broker,controller\n\
+         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
+         metadata.log.max.record.bytes.between.snapshots=1\n"
+    );
+    let node = Node::unformatted(Product::Klamm, 1, loopback(port), &text);
+    let node = node
+        .and_then(|node| node.formatted(CLUSTER, &["--standalone", "--release-version", RELEASE]));
+    let mut node = node.expect("it is Klamm");
+    node.restart();
+    let run = |name: &str, words: &str| {
+        let mut tool = klamm::tool(name);
+        tool.args(words.split(' ')).args(["--bootstrap-server", &node.address()]);
+        succeed(&mut tool, b"");
+    };
+    run("kafka-topics", "--create --topic orders --partitions 3 --replication-factor 1");
+    run("kafka-topics", "--create --topic gone --partitions 1 --replication-factor 1");
+    run(
+        "kafka-configs",
+        "--alter --entity-type topics --entity-name orders --add-config retention.ms=1",
+    );
+    run("kafka-topics", "--delete --topic gone");
+    let has_everything = |file: &Path| {
+        let shell = klamm::tool("kafka-metadata-shell");
+        let tree = printed(shell, file, &["tree", "/image/topics", "/image/configs"], "");
+        tree.contains("orders") && tree.contains("retention.ms") && !tree.contains("gone")
+    };
+    let folder = folders::scratch();
+    // the files go on growing
+    let copy = |ending: &str| {
+        wait::until("everything is in the file", || {
+            let files = std::fs::read_dir(node.metadata()).expect("the metadata log").flatten();
+            let files = files.map(|file| file.path());
+            let newest = files.filter(|path| path.extension() == Some(ending.as_ref())).max()?;
+            let copied = folder.path().join(newest.file_name()?);
+            std::fs::copy(&newest, &copied).ok()?;
+            has_everything(&copied).then_some(copied)
+        })
+    };
+    for file in [copy("log"), copy("checkpoint")] {
+        is_alike(&file, &["tree", "/"], "");
+    }
 }
 
 #[test]
