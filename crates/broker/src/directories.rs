@@ -87,18 +87,20 @@ async fn keep(node: Arc<Node>, failed: watch::Sender<Option<String>>) {
     let mut news = node.partitions.directories().news();
     news.mark_changed();
     let mut stopping = node.stopping.clone();
+    let mut told = DirectoryNews::default();
     loop {
         tokio::select! {
             changed = news.changed() => if changed.is_err() { return },
             _ = stopping.wait_for(|stop| *stop) => return,
         }
-        let is_news = *news.borrow_and_update() != DirectoryNews::default();
+        let latest = news.borrow_and_update().clone();
         if let Some(why) = fatal_fault(&node) {
             tracing::error!("{why}");
             failed.send_replace(Some(why));
         }
-        if is_news {
+        if latest != told {
             node.controller.tell_of_directories().await;
+            told = latest;
         }
         let partitions = Arc::clone(&node.partitions);
         if tokio::task::spawn_blocking(move || partitions.lose_offline()).await.is_err() {

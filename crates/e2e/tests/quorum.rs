@@ -13,11 +13,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::Product;
 use e2e::cluster::{Cluster, Quorum};
 use e2e::java::{Release, class};
 use e2e::process::{output, succeed};
 use e2e::raw::{CREATE_VERSION, Connection, create_request};
+use e2e::{Product, klamm};
 use steps::{EAGER_SNAPSHOTS, create, leader, make_lead, plan, snapshots};
 use types::ErrorCode;
 use wire::create_partitions_request::CreatePartitionsTopic;
@@ -194,51 +194,57 @@ fn one_controller_of_klamm_and_two_of_apache_kafka_are_a_quorum() {
 }
 
 #[test]
-fn voters_are_removed_and_added_with_javas_tool() {
+fn voters_are_removed_and_added_with_our_tool_and_javas() {
+    const MAIN: &str = "org.apache.kafka.tools.MetadataQuorumCommand";
     let plan = plan([Product::Klamm; 3], Product::Klamm, Quorum::Dynamic, "");
     let mut cluster = Cluster::start(&plan).expect("nothing but Klamm is needed");
     create(&cluster, "first");
-    let bootstrap = cluster.node(BROKER).address();
-    let removed = leader(&cluster);
-    let directory = directory_of(&cluster, removed);
-    let words = [
-        "remove-controller",
-        "--controller-id",
-        &removed.to_string(),
-        "--controller-directory-id",
-        &directory,
-    ];
-    let Some(mut remove) = quorum_tool("--bootstrap-server", &bootstrap, &words) else { return };
-    succeed(&mut remove, b"");
-    cluster.await_state("another leads", || cluster.controller().is_some_and(|id| id != removed));
-    create(&cluster, "by-two");
-    await_status(&cluster, removed, "Observer");
-    let properties = cluster.node(removed).properties();
-    let config = properties.to_string_lossy();
-    let command = || class(Release::Tools, "org.apache.kafka.tools.MetadataQuorumCommand");
-    let mut add = command().expect("Java is there");
-    add.args(["--bootstrap-server", &bootstrap, "--command-config", &config, "add-controller"]);
-    let added = output(&mut add, b"");
-    assert!(added.status.success(), "{added:?}\n{}", cluster.story());
-    await_status(&cluster, removed, "Follower");
+    remove_and_add_leader(&cluster, "ours", || klamm::tool("kafka-metadata-quorum"));
+    if class(Release::Tools, MAIN).is_some() {
+        let javas = || class(Release::Tools, MAIN).expect("it was there before");
+        remove_and_add_leader(&cluster, "javas", javas);
+    }
     let killed = leader(&cluster);
     cluster.node_mut(killed).kill();
     create(&cluster, "by-the-two-others");
+}
+
+/// Has the active controller leave the voters and come back by `tool`.
+fn remove_and_add_leader(cluster: &Cluster, name: &str, tool: impl Fn() -> Command) {
+    let bootstrap = cluster.node(BROKER).address();
+    let removed = leader(cluster);
+    let (id, directory) = (removed.to_string(), directory_of(cluster, removed));
+    let words = ["remove-controller", "--controller-id", &id, "--controller-directory-id"];
+    let mut remove = tool();
+    remove.args(["--bootstrap-server", &bootstrap]).args(words).arg(&directory);
+    let told = succeed(&mut remove, b"");
+    let done = format!("Removed  KRaft controller {id} with directory id {directory}");
+    assert!(told.contains(&done), "{told}");
+    cluster.await_state("another leads", || cluster.controller().is_some_and(|id| id != removed));
+    create(cluster, &format!("by-two-{name}"));
+    await_status(cluster, removed, "Observer");
+    let properties = cluster.node(removed).properties();
+    let mut add = tool();
+    add.args(["--bootstrap-server", &bootstrap, "--command-config"]).arg(&properties);
+    let added = output(add.arg("add-controller"), b"");
+    assert!(added.status.success(), "{added:?}\n{}", cluster.story());
+    let told = String::from_utf8_lossy(&added.stdout);
+    let done = format!("Added controller {id} with directory id {directory}");
+    assert!(told.contains(&done), "{told}");
+    await_status(cluster, removed, "Follower");
 }
 
 /// A leader knows an observer from its first fetch on.
 fn await_status(cluster: &Cluster, id: u8, status: &str) {
     let bootstrap = cluster.node(BROKER).address();
     cluster.await_state(&format!("{id} is shown as {status}"), || {
-        let told = described(&bootstrap, "--replication");
+        let mut describe = klamm::tool("kafka-metadata-quorum");
+        let words = ["--bootstrap-server", &bootstrap, "describe", "--replication"];
+        let told = output(describe.args(words), b"");
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
         let row = told.lines().find(|line| line.starts_with(&id.to_string()));
         row.is_some_and(|row| row.contains(status))
     });
-}
-
-fn described(bootstrap: &str, how: &str) -> String {
-    let tool = quorum_tool("--bootstrap-server", bootstrap, &["describe", how]);
-    succeed(&mut tool.expect("Java is there"), b"")
 }
 
 /// The id that a controller's directory was formatted with.

@@ -535,7 +535,8 @@ async fn who_follows_hears_of_leaders_and_terms_but_not_of_who_is_in_sync() {
     let (mut metadata, mut one, mut two) = pair();
     let neighbours = Arc::clone(two.partitions.neighbours());
     assert_eq!(neighbours.news().await.len(), 1);
-    let steps: [(&str, fn(&mut Metadata), usize); 4] = [
+    type Change = fn(&mut Metadata);
+    let steps: [(&str, Change, usize); 4] = [
         ("one falls behind", |metadata| metadata.be_in_sync(&[1]), 0),
         ("and catches up", |metadata| metadata.be_in_sync(&[1, 2]), 0),
         ("the leader begins another term", |metadata| metadata.elect(1, &[1, 2]), 1),

@@ -134,11 +134,15 @@ pub const MOVES: &str = r"
     kafka-reassign-partitions --verify --reassignment-json-file {files}/fewer.json --preserve-throttles
     kafka-reassign-partitions --execute --reassignment-json-file {files}/fewer.json --throttle 1000000 --replica-alter-log-dirs-throttle 100000
     until No partition reassignments found: kafka-reassign-partitions --list
+    until throttled: kafka-configs --describe --entity-type topics --entity-name moved
     kafka-configs --describe --entity-type topics --entity-name moved
+    until throttled: kafka-configs --describe --entity-type brokers --entity-name 2
     kafka-configs --describe --entity-type brokers --entity-name 2
     kafka-reassign-partitions --verify --reassignment-json-file {files}/fewer.json
-    kafka-configs --describe --entity-type topics --entity-name moved
+    gone throttled: kafka-configs --describe --entity-type brokers --entity-name 2
     kafka-configs --describe --entity-type brokers --entity-name 2
+    gone throttled: kafka-configs --describe --entity-type topics --entity-name moved
+    kafka-configs --describe --entity-type topics --entity-name moved
     kafka-reassign-partitions --verify --reassignment-json-file {files}/unknown-topic.json --preserve-throttles
     kafka-reassign-partitions --execute --reassignment-json-file {files}/dirs.json --replica-alter-log-dirs-throttle 100000
     kafka-reassign-partitions --verify --reassignment-json-file {files}/dirs.json
@@ -158,6 +162,7 @@ pub const HELD: &str = r"
     kafka-reassign-partitions --verify --reassignment-json-file {files}/away.json
     kafka-reassign-partitions --execute --reassignment-json-file {files}/away.json
     kafka-reassign-partitions --execute --additional --reassignment-json-file {files}/away.json --throttle 2000
+    until throttled: kafka-configs --describe --entity-type topics --entity-name heavy
     kafka-configs --describe --entity-type topics --entity-name heavy
     bare: kafka-reassign-partitions --bootstrap-controller {controllers} --list
     kafka-reassign-partitions --cancel --reassignment-json-file {files}/away.json --preserve-throttles
