@@ -114,7 +114,8 @@ impl Partition {
     ) -> Result<LogGuard<'_>, ErrorCode> {
         let mut replica = match self.find()? {
             Found::Closed(replica) => replica,
-            Found::Open(_) => unreachable!("who opens a log holds its folder"),
+            // in another directory, where it was moved to meanwhile
+            Found::Open(log) => return Ok(log),
         };
         log.set_config(self.topic.rules.load().log.clone());
         replica.high_watermark = high_watermark.clamp(log.start_offset(), log.end_offset());
