@@ -69,32 +69,29 @@ impl Reactors {
 
     /// Returns when no client has sent anything for as long as `quiet`.
     pub(crate) async fn quiet(&self, quiet: Duration) {
-        let mut ends = Vec::new();
-        for reactor in &self.reactors {
-            let (done, end) = oneshot::channel();
-            let _ = reactor.orders.send(Order::AwaitQuiet { quiet, done }).await;
-            ends.push(end);
-        }
-        for end in ends {
-            let _ = end.await;
-        }
+        self.order_all(|done| Order::AwaitQuiet { quiet, done }).await;
     }
 
     /// Lets every request in progress finish within `grace`, then closes what is left.
     pub(crate) async fn stop(self, grace: Duration) {
-        let mut ends = Vec::new();
-        for reactor in &self.reactors {
-            let (done, end) = oneshot::channel();
-            let _ = reactor.orders.send(Order::Stop { grace, done }).await;
-            ends.push(end);
-        }
-        for end in ends {
-            let _ = end.await;
-        }
+        self.order_all(|done| Order::Stop { grace, done }).await;
         for reactor in self.reactors {
             if reactor.thread.join().is_err() {
                 tracing::error!("a reactor panicked");
             }
+        }
+    }
+
+    /// Gives each reactor an order, and waits until all have carried it out.
+    async fn order_all(&self, order: impl Fn(oneshot::Sender<()>) -> Order) {
+        let mut ends = Vec::new();
+        for reactor in &self.reactors {
+            let (done, end) = oneshot::channel();
+            let _ = reactor.orders.send(order(done)).await;
+            ends.push(end);
+        }
+        for end in ends {
+            let _ = end.await;
         }
     }
 }
