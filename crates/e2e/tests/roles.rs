@@ -83,6 +83,7 @@ fn leaders(bootstrap: &str, topic: &str) -> Vec<String> {
 
 /// Waits until a broker tells that a topic's leaders are all among `expected`, and all of those.
 fn await_leaders(bootstrap: &str, topic: &str, expected: &[&str]) {
+    await_topic(bootstrap, topic);
     wait::until("partitions are led by those who shall", || {
         let mut leaders = leaders(bootstrap, topic);
         leaders.sort_unstable();
@@ -113,7 +114,6 @@ fn cluster(controller: &str, broker: &str) -> Option<(Node, Node, Node)> {
 fn a_controller_and_two_brokers_serve_javas_clients_and_ours() {
     let (controller, left, right) = cluster("", "").expect("nothing but Klamm is needed");
     topics(&left.address(), "--create --topic t --partitions 4");
-    await_topic(&right.address(), "t");
     await_leaders(&right.address(), "t", &["2", "3"]);
     produce(&left.address(), "t", 0);
     consume(&right.address(), "t", RECORDS);
