@@ -47,6 +47,8 @@ pub struct History {
 /// What is wrong. Each of these is a broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Complaint {
+    /// Records were acknowledged in a partition of which nobody could say where it ends.
+    Unchecked { partition: i32 },
     /// No replica, or too few of the high watermark's records on one.
     Short { node: u8, partition: i32, end: i64, high_watermark: i64 },
     /// Two replicas differ in a committed batch.
@@ -94,6 +96,10 @@ impl History {
             let failed = failed.iter().cloned();
             complaints.extend(failed.map(|error| Complaint::Failed { name: name.clone(), error }));
         }
+        let acknowledged = self.producing.iter().flat_map(|producing| &producing.acknowledged);
+        let partitions: BTreeSet<i32> = acknowledged.map(|told| told.name.partition).collect();
+        let unchecked = partitions.into_iter().filter(|p| !self.high_watermarks.contains_key(p));
+        complaints.extend(unchecked.map(|partition| Complaint::Unchecked { partition }));
         for (partition, high_watermark) in &self.high_watermarks {
             self.check_partition(*partition, *high_watermark, &mut complaints);
         }

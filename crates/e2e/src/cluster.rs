@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use client::admin::NewTopic;
-use client::{Admin, ClientConfig, PartitionMetadata, Properties, TopicMetadata};
+use client::{Admin, ClientConfig, Properties, TopicMetadata};
 use rustix::process::Signal;
 use types::DirectoryId;
 use wire::DescribeQuorumRequest;
@@ -16,11 +16,14 @@ use crate::clock::TimeOfDay;
 use crate::netns::Network;
 use crate::nodes::{CLUSTER, Node, Product};
 use crate::process::free_port;
-use crate::raw::{Connection, QUORUM_VERSION, quorum_request};
+use crate::raw::{Connection, QUORUM_VERSION, Told, partitions_told_by, quorum_request};
 use crate::wait;
 
 /// How long a cluster may take for what it ought to do, on a busy machine with servers in JVMs.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How long a broker may think about an answer before it is asked again.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long nodes that all end at once may take.
 const END_PATIENCE: Duration = Duration::from_secs(20);
@@ -239,6 +242,9 @@ impl Cluster {
             let _ = self.ask(async |admin| admin.create_topics(&topic, false).await);
             self.topic(name).is_some()
         });
+        self.await_state(&format!("every broker knows {name}"), || {
+            self.all_tell(|told| told.iter().any(|partition| partition.topic == name))
+        });
         self.await_in_sync();
     }
 
@@ -279,20 +285,27 @@ impl Cluster {
         });
     }
 
-    /// Waits until every partition of every topic has a leader and all replicas are in sync.
+    /// Waits until every partition of every topic has a leader and all replicas are in sync, and
+    /// every broker that runs says so.
     ///
     /// # Panics
     /// If that does not come to pass, with all logs.
     pub fn await_in_sync(&self) {
-        let whole = |p: &PartitionMetadata| p.leader.is_some() && p.isr.len() == p.replicas.len();
-        self.await_state("all replicas are in sync", || {
-            let metadata = self.ask(async |admin| admin.metadata().await);
-            metadata.is_ok_and(|metadata| {
-                metadata
-                    .topics()
-                    .all(|t| !t.partitions.is_empty() && t.partitions.iter().all(whole))
-            })
+        let whole = |p: &Told| p.leader.is_some() && p.in_sync.len() == p.replicas.len();
+        self.await_state("all replicas are in sync, each broker says", || {
+            self.all_tell(|told| told.iter().all(whole))
         });
+    }
+
+    /// Whether what every broker that runs tells of the partitions is as it should be.
+    fn all_tell(&self, expected: impl Fn(&[Told]) -> bool) -> bool {
+        let running = self.nodes.iter().filter(|member| member.role.serves() && member.node.runs());
+        let mut addresses = running.map(|member| member.node.address());
+        addresses.all(|address| {
+            let address = address.parse().expect("an address that we gave");
+            let told = partitions_told_by(address, ANSWER_PATIENCE);
+            told.is_ok_and(|told| expected(&told))
+        })
     }
 
     /// Waits for a state of the cluster, and says how long that took: shown if the test fails.

@@ -87,7 +87,7 @@ fn step(dice: &mut Dice, nodes: u8, cuts: bool) -> Step {
 pub struct Fire<'c> {
     cluster: &'c mut Cluster,
     burning: Vec<(Fault, Instant)>,
-    faults: usize,
+    befallen: Vec<Fault>,
     started: Instant,
     report: Vec<String>,
 }
@@ -95,14 +95,14 @@ pub struct Fire<'c> {
 impl<'c> Fire<'c> {
     /// Nothing burns yet.
     pub fn new(cluster: &'c mut Cluster) -> Self {
-        let (burning, report) = (Vec::new(), Vec::new());
-        Self { cluster, burning, faults: 0, started: Instant::now(), report }
+        let (burning, befallen, report) = (Vec::new(), Vec::new(), Vec::new());
+        Self { cluster, burning, befallen, started: Instant::now(), report }
     }
 
-    /// How many faults there were.
+    /// The faults that there were, in order.
     #[must_use]
-    pub fn faults(&self) -> usize {
-        self.faults
+    pub fn faults(&self) -> &[Fault] {
+        &self.befallen
     }
 
     /// What happened, in words.
@@ -160,7 +160,7 @@ impl<'c> Fire<'c> {
     }
 
     fn begin(&mut self, fault: Fault) {
-        self.faults += 1;
+        self.befallen.push(fault);
         match fault {
             Fault::Stop(node) => self.cluster.node_mut(node).server().signal(Signal::TERM),
             Fault::Kill(node) => self.cluster.node_mut(node).kill(),

@@ -10,8 +10,8 @@ use wire::create_topics_request::CreatableTopic;
 use wire::fetch_request::{FetchPartition, FetchTopic};
 use wire::produce_request::{PartitionProduceData, TopicProduceData};
 use wire::{
-    ApiKey, Blob, CreateTopicsRequest, DescribeQuorumRequest, FetchRequest, ProduceRequest,
-    Records, Request, describe_quorum_request,
+    ApiKey, Blob, CreateTopicsRequest, DescribeQuorumRequest, FetchRequest, MetadataRequest,
+    ProduceRequest, Records, Request, describe_quorum_request,
 };
 
 use crate::wait::PATIENCE;
@@ -134,6 +134,8 @@ pub const PRODUCE_VERSION: i16 = 12;
 pub const FETCH_VERSION: i16 = 12;
 /// Version of [`create_request`].
 pub const CREATE_VERSION: i16 = 7;
+/// Topics by their names.
+const METADATA_VERSION: i16 = 9;
 
 /// Produce with acks=all of one batch.
 #[must_use]
@@ -182,6 +184,45 @@ pub fn create_request(topic: &str, partitions: i32) -> CreateTopicsRequest<'_> {
         ..CreatableTopic::default()
     };
     CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() }
+}
+
+/// A partition as one broker tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub topic: String,
+    pub partition: i32,
+    pub leader: Option<i32>,
+    pub replicas: Vec<i32>,
+    /// In order of their ids.
+    pub in_sync: Vec<i32>,
+}
+
+/// All partitions as the broker at `address` tells them, and nobody else: others may have heard
+/// more, or less.
+///
+/// # Errors
+/// If it does not answer.
+pub fn partitions_told_by(address: SocketAddr, patience: Duration) -> io::Result<Vec<Told>> {
+    let mut connection = Connection::to(address, patience)?;
+    let request = MetadataRequest { topics: None, ..MetadataRequest::default() };
+    connection.send(&request, METADATA_VERSION)?;
+    connection.receive::<MetadataRequest<'_>, _>(METADATA_VERSION, |response| {
+        let topics = response.topics.into_iter();
+        topics
+            .flat_map(|topic| topic.partitions.into_iter().map(move |p| (topic.name.clone(), p)))
+            .map(|(topic, told)| {
+                let mut in_sync = told.isr_nodes;
+                in_sync.sort_unstable();
+                Told {
+                    topic: topic.unwrap_or_default().into_owned(),
+                    partition: told.partition_index,
+                    leader: Some(told.leader_id).filter(|id| *id >= 0),
+                    replicas: told.replica_nodes,
+                    in_sync,
+                }
+            })
+            .collect()
+    })
 }
 
 /// The records that a Fetch response holds for its one partition.

@@ -149,7 +149,11 @@ impl Drop for Program {
 /// # Panics
 /// If a group does not get there.
 pub fn await_groups(cluster: &Cluster, topic: &str, groups: &[&str], history: &mut History) {
-    let partitions = cluster.topic(topic).map_or(0, |topic| topic.partition_count());
+    let mut partitions = 0;
+    cluster.await_state("a broker tells of the topic", || {
+        partitions = cluster.topic(topic).map_or(0, |topic| topic.partition_count());
+        partitions > 0
+    });
     let keys = || (0..partitions).map(|p| client::TopicPartition::new(topic, p));
     cluster.await_state("every partition tells where it ends", || {
         let asked = keys().map(|key| (key, client::LATEST_TIMESTAMP)).collect();
@@ -173,13 +177,18 @@ pub fn await_groups(cluster: &Cluster, topic: &str, groups: &[&str], history: &m
 }
 
 /// Ends a cluster in order and adds what its nodes have on disk to `history`.
+///
+/// # Panics
+/// If nobody knows the topic.
 pub fn collect(cluster: &mut Cluster, topic: &str, history: &mut History) {
-    let placed: Vec<(i32, Vec<i32>)> = cluster
-        .topic(topic)
-        .into_iter()
-        .flat_map(|topic| topic.partitions)
-        .map(|partition| (partition.partition, partition.replicas))
-        .collect();
+    let mut known = None;
+    cluster.await_state("a broker tells of the topic", || {
+        known = cluster.topic(topic);
+        known.is_some()
+    });
+    let partitions = known.into_iter().flat_map(|topic| topic.partitions);
+    let placed: Vec<(i32, Vec<i32>)> =
+        partitions.map(|partition| (partition.partition, partition.replicas)).collect();
     cluster.end();
     for (partition, replicas) in placed {
         for node in replicas {

@@ -5,6 +5,7 @@
 //! `CHAOS_NODES=n` makes the cluster larger, `CHAOS_MINUTES=n` the fire longer, `CHAOS_SEED=n` repeats
 //! a plan; `E2E_PRODUCT=kafka` shows what Apache Kafka does under the same plan.
 
+use std::collections::HashSet;
 use std::time::{Duration, UNIX_EPOCH};
 
 use e2e::cluster::Plan;
@@ -41,7 +42,9 @@ fn acknowledged_records_survive_kills_pauses_and_cuts() {
     let load = Load::start(&cluster);
     let mut fire = Fire::new(&mut cluster);
     fire.burn(steps(seed, nodes, true), duration);
-    let (faults, report) = (fire.faults(), fire.report().join("\n"));
+    let (faults, report) = (fire.faults().to_vec(), fire.report().join("\n"));
     load.reckon(&mut cluster, &format!("CHAOS_SEED={seed}\n{report}"));
-    eprintln!("{faults} faults in {duration:?}");
+    let kinds: HashSet<_> = faults.iter().map(std::mem::discriminant).collect();
+    assert!(faults.len() >= 10 && kinds.len() >= 3, "that was no fire: {faults:?}");
+    eprintln!("{} faults in {duration:?}", faults.len());
 }

@@ -89,6 +89,16 @@ fn leader(cluster: &Cluster, node: u8, partition: i32) -> Option<u8> {
     u8::try_from(leader.id).ok()
 }
 
+/// Waits until somebody leads a partition, has taken `value`, and nothing else; tells who it is.
+fn await_leader(cluster: &Cluster, partition: i32, value: &str) -> u8 {
+    let mut found = None;
+    cluster.await_state("a leader takes a record", || {
+        found = leader(cluster, 1, partition);
+        found.is_some_and(|leader| produce(cluster, leader, partition, value) == 0)
+    });
+    found.expect("it was awaited")
+}
+
 /// Where each partition ends. A node that is cut off still names itself as a leader: whose end is
 /// behind has no say.
 fn ends(cluster: &Cluster) -> BTreeMap<i32, i64> {
@@ -148,8 +158,7 @@ fn a_leader_that_is_cut_off_acknowledges_nothing_and_gives_way() {
     let Some(cluster) = cluster() else { return };
     let others = |node: u8| cluster.ids().filter(move |other| *other != node);
     for partition in 0..PARTITIONS {
-        let old = leader(&cluster, 1, partition).expect("all partitions are led");
-        assert_eq!(produce(&cluster, old, partition, "before"), 0);
+        let old = await_leader(&cluster, partition, "before");
         for other in others(old) {
             cluster.network().cut(old, other);
             cluster.network().cut(other, old);
@@ -171,8 +180,10 @@ fn a_leader_that_is_cut_off_acknowledges_nothing_and_gives_way() {
         cluster.await_in_sync();
         let kept = read(&cluster, elected, partition);
         assert!(kept.starts_with(&["before".to_owned(), "after".to_owned()]), "{kept:?}");
-        let error = produce(&cluster, old, partition, "to a follower");
-        assert_eq!(error, ErrorCode::NotLeaderOrFollower.code());
+        cluster.await_state("the former leader sends away who comes to it", || {
+            let error = produce(&cluster, old, partition, "to a follower");
+            error == ErrorCode::NotLeaderOrFollower.code()
+        });
     }
 }
 
@@ -180,10 +191,7 @@ fn a_leader_that_is_cut_off_acknowledges_nothing_and_gives_way() {
 fn without_a_majority_reads_go_on_and_writes_time_out() {
     let Some(cluster) = cluster() else { return };
     let leaders: Vec<u8> =
-        (0..PARTITIONS).map(|p| leader(&cluster, 1, p).expect("all are led")).collect();
-    for (partition, leader) in (0..).zip(&leaders) {
-        assert_eq!(produce(&cluster, *leader, partition, "before"), 0);
-    }
+        (0..PARTITIONS).map(|partition| await_leader(&cluster, partition, "before")).collect();
     for from in cluster.ids() {
         cluster.ids().filter(|to| *to != from).for_each(|to| cluster.network().cut(from, to));
     }

@@ -135,8 +135,10 @@ fn a_local_cluster_comes_up_goes_on_and_ends() {
     let mut up = Up::new("3", PORTS[0]);
     let bootstrap = up.bootstrap();
     assert_eq!(bootstrap.split(',').count(), 3, "{bootstrap}");
-    let (code, text) = status(&bootstrap);
-    assert_eq!(code, Some(0), "{text}");
+    let text = wait::until("each node knows that all is well", || {
+        let (code, text) = status(&bootstrap);
+        (code == Some(0)).then_some(text)
+    });
     assert!(text.contains(": well\n") && !text.contains('\x1b'), "{text}");
     let roles: Vec<_> = ["1", "2", "3"].map(|id| node(&text, id)[1].clone()).into();
     let active = roles.iter().filter(|roles| *roles == "broker,CONTROLLER").count();
@@ -144,8 +146,12 @@ fn a_local_cluster_comes_up_goes_on_and_ends() {
     assert_eq!(node(&text, "3")[4], "up");
 
     tool("kafka-topics", &bootstrap, "--create --topic kept --partitions 3", "");
-    let described = tool("kafka-topics", &bootstrap, "--describe --topic kept", "");
-    assert!(described.contains("ReplicationFactor: 3"), "{described}");
+    wait::until("whichever node is asked knows the topic and its replicas", || {
+        let mut command = klamm::tool("kafka-topics");
+        command.args(["--describe", "--topic", "kept", "--bootstrap-server", &bootstrap]);
+        let described = output(&mut command, b"").stdout;
+        String::from_utf8_lossy(&described).contains("ReplicationFactor: 3").then_some(())
+    });
     tool("kafka-console-producer", &bootstrap, "--topic kept", "one\ntwo\n");
     let id = |told: &str| told.lines().find_map(|l| l.strip_prefix("cluster ").map(str::to_owned));
     let first = id(&up.told()).expect("its id");

@@ -72,8 +72,12 @@ fn consume_with_java(bootstrap: &str, topic: &str, records: usize) {
 }
 
 /// Leaders of a topic's partitions in order, as a broker tells them; `none` where nobody leads.
+/// Nothing while a broker that is asked does not know the topic.
 fn leaders(bootstrap: &str, topic: &str) -> Vec<String> {
-    let described = topics(bootstrap, &format!("--describe --topic {topic}"));
+    let words = format!("--describe --topic {topic}");
+    let mut command =
+        with_words(klamm::tool("kafka-topics"), "--bootstrap-server", bootstrap, &words);
+    let described = String::from_utf8_lossy(&output(&mut command, b"").stdout).into_owned();
     let leader = |line: &str| {
         let (_, rest) = line.split_once("Leader: ")?;
         rest.split_whitespace().next().map(str::to_owned)
@@ -83,7 +87,6 @@ fn leaders(bootstrap: &str, topic: &str) -> Vec<String> {
 
 /// Waits until a broker tells that a topic's leaders are all among `expected`, and all of those.
 fn await_leaders(bootstrap: &str, topic: &str, expected: &[&str]) {
-    await_topic(bootstrap, topic);
     wait::until("partitions are led by those who shall", || {
         let mut leaders = leaders(bootstrap, topic);
         leaders.sort_unstable();

@@ -98,6 +98,14 @@ fn a_loss_on_one_replica_is_seen() {
 }
 
 #[test]
+fn a_partition_that_nobody_looked_at_is_seen() {
+    check(
+        |history| history.high_watermarks.clear(),
+        |complaint| *complaint == Complaint::Unchecked { partition: 0 },
+    );
+}
+
+#[test]
 fn a_doubled_record_is_seen() {
     let again = stored(12, 3, &[("java", 5)]);
     check(

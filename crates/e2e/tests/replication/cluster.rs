@@ -9,7 +9,8 @@ use client::{
     Properties,
 };
 use e2e::raw::{
-    Connection, FETCH_VERSION, PRODUCE_VERSION, batch, fetch_request, produce_request, records,
+    Connection, FETCH_VERSION, PRODUCE_VERSION, batch, fetch_request, partitions_told_by,
+    produce_request, records,
 };
 use e2e::{Node, Product, wait};
 use types::ErrorCode;
@@ -101,6 +102,15 @@ impl Cluster {
             created.ok()?.remove(topic)?.ok()
         })
         .await;
+        // brokers hear of it after the controller has answered
+        for broker in &self.brokers {
+            wait::eventually("every broker knows the topic", async || {
+                let address = e2e::process::loopback(broker.port());
+                let told = partitions_told_by(address, wait::PATIENCE).ok()?;
+                told.iter().any(|partition| partition.topic == topic).then_some(())
+            })
+            .await;
+        }
     }
 
     /// The leader of a topic's partition 0, by its place among the brokers, and who is in sync.
