@@ -104,6 +104,8 @@ pub struct Consumer {
     refreshing: bool,
     metadata_checked: Instant,
     metadata_generation: u64,
+    /// So often was a topic missing when metadata was asked for, one time after the other.
+    lacking: u32,
     /// What was committed last in the background, so that nothing is committed twice.
     last_committed: BTreeMap<TopicPartition, OffsetAndMetadata>,
     /// What an eager member had before it joined again.
@@ -147,6 +149,7 @@ impl Consumer {
             refreshing: false,
             metadata_checked: Instant::now(),
             metadata_generation: 0,
+            lacking: 0,
             last_committed: BTreeMap::new(),
             previously_owned: Vec::new(),
             config,

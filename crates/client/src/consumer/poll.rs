@@ -14,7 +14,7 @@ use super::place::Findings;
 use super::positions::{Placing, Position};
 use super::records::Chunk;
 use super::session::Wish;
-use super::{Consumer, ConsumerRecords, Ready};
+use super::{Consumer, ConsumerRecords, Ready, Subscription};
 use crate::config::OffsetReset;
 use crate::net::{Answer, Lane};
 use crate::{Error, Result, TopicPartition};
@@ -88,8 +88,10 @@ impl Consumer {
         if !self.refreshing {
             let cluster = Arc::clone(&self.cluster);
             let age = cluster.config().metadata_max_age;
+            let age = if self.lacks_topics() { cluster.backoff(self.lacking) } else { age };
             let due = cluster.is_stale() || self.metadata_checked.elapsed() >= age;
             if due {
+                self.lacking = if self.lacks_topics() { self.lacking.saturating_add(1) } else { 0 };
                 self.refreshing = true;
                 self.metadata_checked = Instant::now();
                 self.tasks.spawn(async move {
@@ -107,6 +109,14 @@ impl Consumer {
             self.positions.note_leaders(&metadata);
             self.note_topics(&metadata);
         }
+    }
+
+    /// Whether a topic that is subscribed to is not there as yet, in the eyes of the broker that was
+    /// asked last: others may have heard of it, and so may that one by now.
+    fn lacks_topics(&self) -> bool {
+        let Subscription::Topics(topics) = &self.subscription else { return false };
+        let metadata = self.cluster.metadata();
+        topics.iter().any(|topic| metadata.topic(topic).is_some_and(|it| it.error.is_retriable()))
     }
 
     /// Sends a fetch to every leader that has none of ours in the air.
@@ -355,6 +365,34 @@ mod tests {
         let broker =
             MetadataResponseBroker { node_id: NODE, host: "h".into(), ..Default::default() };
         MetadataResponse { brokers: vec![broker], topics: vec![topic], ..Default::default() }
+    }
+
+    /// What a broker says that has not heard of the topic.
+    fn unheard_of() -> MetadataResponse<'static> {
+        let mut response = led_in(0);
+        response.topics[0].error_code = ErrorCode::UnknownTopicOrPartition.code();
+        response.topics[0].partitions.clear();
+        response
+    }
+
+    /// A group's leader would share out nothing, and a day may pass before metadata is old.
+    #[tokio::test]
+    async fn a_topic_that_a_broker_had_not_heard_of_is_asked_for_again_soon() {
+        let mut consumer =
+            Consumer::new(ConsumerConfig { group_id: Some("g".into()), ..Default::default() });
+        consumer.cluster = Cluster::knowing(ClientConfig::default(), &unheard_of());
+        consumer.subscription = Subscription::Topics(["t".into()].into());
+        consumer.tend_metadata();
+        assert!(!consumer.refreshing, "not without a pause");
+        consumer.metadata_checked -= Duration::from_secs(2);
+        consumer.tend_metadata();
+        assert!(consumer.refreshing);
+
+        let known = Cluster::knowing(ClientConfig::default(), &led_in(0));
+        (consumer.cluster, consumer.refreshing) = (known, false);
+        consumer.metadata_checked -= Duration::from_secs(2);
+        consumer.tend_metadata();
+        assert!(!consumer.refreshing, "nothing is missing");
     }
 
     /// A consumer that has read up to an offset under leader epoch 0, and fetches from there.
