@@ -16,7 +16,7 @@ use crate::clock::TimeOfDay;
 use crate::netns::Network;
 use crate::nodes::{CLUSTER, Node, Product};
 use crate::process::free_port;
-use crate::raw::{Connection, QUORUM_VERSION, Told, partitions_told_by, quorum_request};
+use crate::raw::{Connection, QUORUM_VERSION, Told, ToldPartition, quorum_request};
 use crate::wait;
 
 /// How long a cluster may take for what it ought to do, on a busy machine with servers in JVMs.
@@ -243,7 +243,7 @@ impl Cluster {
             self.topic(name).is_some()
         });
         self.await_state(&format!("every broker knows {name}"), || {
-            self.all_tell(|told| told.iter().any(|partition| partition.topic == name))
+            self.all_tell(|told| told.has(name))
         });
         self.await_in_sync();
     }
@@ -275,13 +275,9 @@ impl Cluster {
     /// # Panics
     /// If that does not come to pass, with all logs.
     pub fn await_brokers(&self) {
-        let brokers = self.brokers();
+        let brokers = self.brokers().len();
         self.await_state("all brokers are in service, each says", || {
-            brokers.iter().all(|id| {
-                let asked = self.node(*id).address();
-                let told = ask(&asked, async |admin| admin.describe_cluster(false).await);
-                told.is_ok_and(|told| told.brokers.len() == brokers.len())
-            })
+            self.all_tell(|told| told.brokers.len() == brokers)
         });
     }
 
@@ -291,20 +287,19 @@ impl Cluster {
     /// # Panics
     /// If that does not come to pass, with all logs.
     pub fn await_in_sync(&self) {
-        let whole = |p: &Told| p.leader.is_some() && p.in_sync.len() == p.replicas.len();
+        let whole = |p: &ToldPartition| p.has_leader && p.in_sync.len() == p.replicas.len();
         self.await_state("all replicas are in sync, each broker says", || {
-            self.all_tell(|told| told.iter().all(whole))
+            self.all_tell(|told| told.partitions.iter().all(whole))
         });
     }
 
-    /// Whether what every broker that runs tells of the partitions is as it should be.
-    fn all_tell(&self, expected: impl Fn(&[Told]) -> bool) -> bool {
+    /// Whether what every broker that runs tells is as it should be.
+    fn all_tell(&self, expected: impl Fn(&Told) -> bool) -> bool {
         let running = self.nodes.iter().filter(|member| member.role.serves() && member.node.runs());
         let mut addresses = running.map(|member| member.node.address());
         addresses.all(|address| {
             let address = address.parse().expect("an address that we gave");
-            let told = partitions_told_by(address, ANSWER_PATIENCE);
-            told.is_ok_and(|told| expected(&told))
+            Told::by(address, ANSWER_PATIENCE).is_ok_and(|told| expected(&told))
         })
     }
 

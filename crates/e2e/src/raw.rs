@@ -186,43 +186,53 @@ pub fn create_request(topic: &str, partitions: i32) -> CreateTopicsRequest<'_> {
     CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() }
 }
 
-/// A partition as one broker tells it.
+/// A cluster as one broker tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
+    /// The ids of those in service.
+    pub brokers: Vec<i32>,
+    pub partitions: Vec<ToldPartition>,
+}
+
+/// A partition as one broker tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldPartition {
     pub topic: String,
-    pub partition: i32,
-    pub leader: Option<i32>,
+    pub has_leader: bool,
     pub replicas: Vec<i32>,
-    /// In order of their ids.
     pub in_sync: Vec<i32>,
 }
 
-/// All partitions as the broker at `address` tells them, and nobody else: others may have heard
-/// more, or less.
-///
-/// # Errors
-/// If it does not answer.
-pub fn partitions_told_by(address: SocketAddr, patience: Duration) -> io::Result<Vec<Told>> {
-    let mut connection = Connection::to(address, patience)?;
-    let request = MetadataRequest { topics: None, ..MetadataRequest::default() };
-    connection.send(&request, METADATA_VERSION)?;
-    connection.receive::<MetadataRequest<'_>, _>(METADATA_VERSION, |response| {
-        let topics = response.topics.into_iter();
-        topics
-            .flat_map(|topic| topic.partitions.into_iter().map(move |p| (topic.name.clone(), p)))
-            .map(|(topic, told)| {
-                let mut in_sync = told.isr_nodes;
-                in_sync.sort_unstable();
-                Told {
-                    topic: topic.unwrap_or_default().into_owned(),
-                    partition: told.partition_index,
-                    leader: Some(told.leader_id).filter(|id| *id >= 0),
-                    replicas: told.replica_nodes,
-                    in_sync,
-                }
-            })
-            .collect()
-    })
+impl Told {
+    /// What the broker at `address` tells, and nobody else: others may have heard more, or less.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn by(address: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let mut connection = Connection::to(address, patience)?;
+        let request = MetadataRequest { topics: None, ..MetadataRequest::default() };
+        connection.send(&request, METADATA_VERSION)?;
+        connection.receive::<MetadataRequest<'_>, _>(METADATA_VERSION, |response| {
+            let mut partitions = Vec::new();
+            for topic in response.topics {
+                let name = topic.name.unwrap_or_default();
+                partitions.extend(topic.partitions.into_iter().map(|partition| ToldPartition {
+                    topic: name.to_string(),
+                    has_leader: partition.leader_id >= 0,
+                    replicas: partition.replica_nodes,
+                    in_sync: partition.isr_nodes,
+                }));
+            }
+            let brokers = response.brokers.into_iter().map(|broker| broker.node_id).collect();
+            Self { brokers, partitions }
+        })
+    }
+
+    /// Whether it knows that topic.
+    #[must_use]
+    pub fn has(&self, topic: &str) -> bool {
+        self.partitions.iter().any(|partition| partition.topic == topic)
+    }
 }
 
 /// The records that a Fetch response holds for its one partition.

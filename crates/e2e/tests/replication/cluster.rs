@@ -9,8 +9,8 @@ use client::{
     Properties,
 };
 use e2e::raw::{
-    Connection, FETCH_VERSION, PRODUCE_VERSION, batch, fetch_request, partitions_told_by,
-    produce_request, records,
+    Connection, FETCH_VERSION, PRODUCE_VERSION, Told, batch, fetch_request, produce_request,
+    records,
 };
 use e2e::{Node, Product, wait};
 use types::ErrorCode;
@@ -96,6 +96,9 @@ impl Cluster {
             configs: configs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             ..NewTopic::default()
         };
+        // who is not in service yet would not lead
+        let all = self.brokers.len();
+        self.all_tell("every broker is in service", |told| told.brokers.len() == all);
         let admin = self.admin();
         wait::eventually("the topic is created", async || {
             let created = admin.create_topics(std::slice::from_ref(&new), false).await;
@@ -103,13 +106,16 @@ impl Cluster {
         })
         .await;
         // brokers hear of it after the controller has answered
+        self.all_tell("every broker knows the topic", |told| told.has(topic));
+    }
+
+    /// Waits until each broker tells what it should.
+    fn all_tell(&self, what: &str, expected: impl Fn(&Told) -> bool) {
         for broker in &self.brokers {
-            wait::eventually("every broker knows the topic", async || {
-                let address = e2e::process::loopback(broker.port());
-                let told = partitions_told_by(address, wait::PATIENCE).ok()?;
-                told.iter().any(|partition| partition.topic == topic).then_some(())
-            })
-            .await;
+            let address = e2e::process::loopback(broker.port());
+            wait::until(what, || {
+                Told::by(address, wait::PATIENCE).is_ok_and(|told| expected(&told)).then_some(())
+            });
         }
     }
 
