@@ -60,7 +60,8 @@ def produce(tell):
 
             def decided(error, message, partition=partition, number=number):
                 if error is None:
-                    tell(f"A {partition} {number} {message.offset()} {time.time_ns() // 1_000_000}")
+                    offset = "-" if message.offset() is None else message.offset()
+                    tell(f"A {partition} {number} {offset} {time.time_ns() // 1_000_000}")
                 else:
                     tell(f"F {partition} {number} {error}")
 

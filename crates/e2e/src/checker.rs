@@ -26,11 +26,13 @@ pub struct Name {
     pub number: u64,
 }
 
-/// That a producer was told: your record is at this offset.
+/// That a producer was told: your record is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acknowledged {
     pub name: Name,
-    pub offset: i64,
+    /// Where. librdkafka takes a batch whose answer was lost for acknowledged when the one behind it
+    /// is, and does not know.
+    pub offset: Option<i64>,
 }
 
 /// All that is known at the end.
@@ -217,7 +219,9 @@ impl History {
             }
         }
         for acknowledged in self.acknowledged(partition) {
-            if !read.contains(&acknowledged.offset) {
+            let stored = committed.by_name.get(&acknowledged.name).copied();
+            let offset = acknowledged.offset.or(stored);
+            if offset.is_none_or(|offset| !read.contains(&offset)) {
                 let (group, acknowledged) = (group.group.clone(), acknowledged.clone());
                 into.push(Complaint::Unread { group, acknowledged });
             }
@@ -229,10 +233,10 @@ impl Committed<'_> {
     fn judge(&self, acknowledged: &Acknowledged) -> Option<Complaint> {
         match self.by_name.get(&acknowledged.name) {
             None => Some(Complaint::Lost(acknowledged.clone())),
-            Some(found) if *found != acknowledged.offset => {
+            Some(found) if acknowledged.offset.is_none_or(|offset| offset == *found) => None,
+            Some(found) => {
                 Some(Complaint::Moved { acknowledged: acknowledged.clone(), found: *found })
             }
-            Some(_) => None,
         }
     }
 }

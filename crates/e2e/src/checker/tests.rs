@@ -43,7 +43,7 @@ fn sound() -> History {
         let key = PRODUCERS[producer];
         batches.push(stored(offset, 3, &[(key, number)]));
         let name = Name { producer: key.into(), partition: 0, number };
-        history.producing[producer].acknowledged.push(Acknowledged { name, offset });
+        history.producing[producer].acknowledged.push(Acknowledged { name, offset: Some(offset) });
         lines += &format!("R 0 {offset} {key} {number}\n");
     }
     lines += "C 0 12\nS 0 12\n";
@@ -106,6 +106,28 @@ fn a_partition_that_nobody_looked_at_is_seen() {
 }
 
 #[test]
+fn who_was_not_told_where_its_record_is_loses_it_all_the_same() {
+    let mut history = sound();
+    history.producing[0].acknowledged[2].offset = None;
+    assert_eq!(history.complaints(), []);
+    let other = stored(4, 3, &[("ours", 17)]);
+    check(
+        |history| {
+            history.producing[0].acknowledged[2].offset = None;
+            rewrite(history, 4, &other);
+        },
+        |complaint| matches!(complaint, Complaint::Lost(lost) if lost.name == name("java", 2)),
+    );
+    check(
+        |history| {
+            history.producing[0].acknowledged[2].offset = None;
+            history.reading[0].records.retain(|(_, offset, _)| *offset != 4);
+        },
+        |complaint| matches!(complaint, Complaint::Unread { .. }),
+    );
+}
+
+#[test]
 fn a_doubled_record_is_seen() {
     let again = stored(12, 3, &[("java", 5)]);
     check(
@@ -164,7 +186,7 @@ fn a_record_that_nobody_sent_is_seen() {
 fn a_group_that_skips_misreads_or_goes_back_is_seen() {
     check(
         |history| drop(history.reading[0].records.remove(8)),
-        |complaint| matches!(complaint, Complaint::Unread { acknowledged, .. } if acknowledged.offset == 8),
+        |complaint| matches!(complaint, Complaint::Unread { acknowledged, .. } if acknowledged.offset == Some(8)),
     );
     check(
         |history| history.reading[0].records[8].2 = "java 5".to_owned(),

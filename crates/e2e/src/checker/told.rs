@@ -8,7 +8,7 @@
 //! E ERROR…                        an error C PARTITION OFFSET             committed, and told so
 //! N PARTITION COUNT               sent     E ERROR…                       an error
 //! ```
-//! TIME is in milliseconds since 1970.
+//! OFFSET is `-` for an acknowledged record whose producer was not told where it is; TIME is in milliseconds since 1970.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,7 +97,7 @@ impl Producing {
     }
 
     /// A record of this producer is said, at that time, to be at `offset`.
-    pub fn acknowledge(&mut self, partition: i32, number: u64, offset: i64, at_ms: u64) {
+    pub fn acknowledge(&mut self, partition: i32, number: u64, offset: Option<i64>, at_ms: u64) {
         let name = Name { producer: Arc::clone(&self.producer), partition, number };
         self.acknowledged.push(Acknowledged { name, offset });
         let last_ms = self.last_ms.entry(partition).or_insert(at_ms);
@@ -127,7 +127,8 @@ impl Producing {
         match what {
             "A" => {
                 let (number, offset) = (words.next()?, words.next()?);
-                let (number, offset) = (number.parse().ok()?, offset.parse().ok()?);
+                let number = number.parse().ok()?;
+                let offset = if offset == "-" { None } else { Some(offset.parse().ok()?) };
                 self.acknowledge(partition, number, offset, words.next()?.parse().ok()?);
             }
             "N" => {

@@ -195,7 +195,7 @@ impl Decided {
     fn note(self, producing: &mut Producing) {
         let Self { partition, number, offset, at_ms } = self;
         match offset {
-            Ok(offset) => producing.acknowledge(partition, number, offset, at_ms),
+            Ok(offset) => producing.acknowledge(partition, number, Some(offset), at_ms),
             Err(error) => producing.failed.push(format!("{partition} {number} {error}")),
         }
     }

@@ -158,6 +158,7 @@ pub const HELD: &str = r"
     until heavy: kafka-topics --list
     shape: kafka-producer-perf-test --topic heavy --num-records 3000 --record-size 1000 --throughput -1
     kafka-reassign-partitions --execute --reassignment-json-file {files}/away.json --throttle 1000
+    until Replicas: 2,1: kafka-topics --describe --topic heavy
     kafka-reassign-partitions --list
     kafka-reassign-partitions --verify --reassignment-json-file {files}/away.json
     kafka-reassign-partitions --execute --reassignment-json-file {files}/away.json
