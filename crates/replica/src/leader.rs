@@ -14,6 +14,10 @@ use crate::progress::{Position, Progress};
 /// and has sent it before it heard of this leader.
 const STRAGGLERS_MS: i64 = 45_000;
 
+/// How long a client may take to send those batches again that this leader refused when it had not
+/// heard of its term: what it sent right behind them comes first then.
+const REFUSED_MS: i64 = 5_000;
+
 /// The machine; see [`Leader::step`].
 #[derive(Debug, Clone)]
 pub struct Leader {
@@ -381,6 +385,13 @@ impl Leader {
     #[must_use]
     pub fn awaits_stragglers(&self, now: TimestampMs) -> bool {
         now.0 - self.started.0 < STRAGGLERS_MS
+    }
+
+    /// Whether what comes before a batch may have been refused here just now, because this leader had
+    /// not heard of its term: then it is not lost, and a gap in the sequence is none.
+    #[must_use]
+    pub fn awaits_refused(&self, now: TimestampMs) -> bool {
+        now.0 - self.started.0 < REFUSED_MS
     }
 
     #[must_use]

@@ -54,6 +54,19 @@ fn fetch(leader: &mut Leader, node: i32, offset: i64, log_start: i64) -> Vec<Lea
     effects
 }
 
+/// A client asks again within its backoff of a second at most; what is lost is said to be lost then.
+#[test]
+fn what_was_refused_is_waited_for_a_while_and_what_went_elsewhere_for_longer() {
+    let leader = leader(1, &[1, 2], &[1, 2]);
+    let after = |ms: i64| TimestampMs(NOW.0 + ms);
+    let waits = |ms| (leader.awaits_refused(after(ms)), leader.awaits_stragglers(after(ms)));
+    assert_eq!(waits(0), (true, true));
+    assert_eq!(waits(4_999), (true, true));
+    assert_eq!(waits(5_000), (false, true));
+    assert_eq!(waits(44_999), (false, true));
+    assert_eq!(waits(45_000), (false, false));
+}
+
 #[test]
 fn no_more_must_be_in_sync_than_there_are_replicas() {
     for (in_sync_min, replicas, isr, is_enough) in [

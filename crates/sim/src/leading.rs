@@ -172,12 +172,20 @@ impl Partition {
         let epoch = leader.epoch();
         let batch = ValidBatch::trusted(&request.bytes).map_err(|error| error.to_string())?;
         let awaits_stragglers = leader.awaits_stragglers(env.timestamp());
+        let awaits_refused = leader.awaits_refused(env.timestamp());
         if awaits_stragglers && self.log.begins_midway(batch.header()) {
             env.answer(back, Reply::Produce(Err(ErrorCode::NotLeaderOrFollower)));
             return Ok(Ok(()));
         }
         let appended = match self.log.append(&batch, Origin::Client, epoch, env.timestamp()) {
             Ok(appended) => appended,
+            Err(LogError::OutOfOrderSequence { expected, got, .. })
+                if awaits_refused && expected.until(got).is_some() =>
+            {
+                env.shadow.visit("waits for a batch that it refused");
+                env.answer(back, Reply::Produce(Err(ErrorCode::NotLeaderOrFollower)));
+                return Ok(Ok(()));
+            }
             Err(error) => {
                 if matches!(error, LogError::DiskFull(_)) {
                     env.shadow.visit("has no room for a record");

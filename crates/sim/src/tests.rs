@@ -71,6 +71,7 @@ const VISITED: &[&str] = &[
     "acknowledges",
     "acknowledges with acks=1",
     "recognises a duplicate",
+    "waits for a batch that it refused",
     "consumes",
     "owns a partition",
     "commits an offset",

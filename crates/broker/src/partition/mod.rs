@@ -111,7 +111,8 @@ pub(crate) struct LogGuard<'a> {
 pub(crate) enum AppendError {
     /// This node does not lead, or in another term.
     NotLeader(Leader),
-    /// The batch before it may be on its way to an earlier leader: it is to be sent again behind it.
+    /// The batch before it may be on its way to an earlier leader, or come again after it was refused:
+    /// it is to be sent again behind it.
     Overtakes {
         producer: ProducerId,
         sequence: Sequence,
@@ -127,8 +128,8 @@ impl fmt::Display for AppendError {
             }
             Self::Overtakes { producer, sequence } => write!(
                 f,
-                "producer {producer} begins with sequence {sequence} at a leader that is new: what \
-                 comes before may still be on its way to the one before"
+                "producer {producer} comes with sequence {sequence} to a leader that is new: what \
+                 comes before may be on its way to the one before, or was refused just now"
             ),
             Self::Log(error) => error.fmt(f),
         }
@@ -313,11 +314,26 @@ impl LogGuard<'_> {
             let (producer, sequence) = (header.producer_id, header.base_sequence);
             return Err(AppendError::Overtakes { producer, sequence });
         }
+        let appended = match self.replica.opened().append(batch, origin, epoch, now) {
+            Ok(appended) => appended,
+            Err(error) => return Err(self.refusal(error, origin)),
+        };
         let log = self.replica.opened();
-        let appended = log.append(batch, origin, epoch, now)?;
         let unsynced = log.end_offset().0 - log.recovery_point().0;
         let ends = self.publish();
         Ok(Stored { appended, ends, unsynced })
+    }
+
+    /// A gap in front of a batch is none while what belongs there may have been refused just now.
+    fn refusal(&self, error: LogError, origin: Origin) -> AppendError {
+        let LogError::OutOfOrderSequence { producer, expected, got } = error else {
+            return error.into();
+        };
+        let is_ahead = expected.until(got).is_some();
+        if origin == Origin::Client && is_ahead && self.awaits_refused() {
+            return AppendError::Overtakes { producer, sequence: got };
+        }
+        error.into()
     }
 
     /// Moves the ends to where the log's are by now and wakes who waits for them.

@@ -354,9 +354,17 @@ impl LogGuard<'_> {
 
     /// Whether batches may still be on their way to an earlier leader.
     pub(super) fn awaits_stragglers(&self) -> bool {
-        let now = || self.partition.neighbours.now();
+        self.leads_and(Leader::awaits_stragglers)
+    }
+
+    /// Whether batches may come again that were refused before this term was heard of.
+    pub(super) fn awaits_refused(&self) -> bool {
+        self.leads_and(Leader::awaits_refused)
+    }
+
+    fn leads_and(&self, is_young: fn(&Leader, TimestampMs) -> bool) -> bool {
         match &self.replica.part {
-            Part::Leading(leading) => leading.machine.awaits_stragglers(now()),
+            Part::Leading(leading) => is_young(&leading.machine, self.partition.neighbours.now()),
             Part::Alone(_) | Part::Following(_) | Part::Idle => false,
         }
     }
