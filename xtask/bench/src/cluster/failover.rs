@@ -61,6 +61,13 @@ pub const LOSSES: &[Loss] = &[
         under_ms: [500, 1000],
     },
     Loss {
+        name: "failover, leader and active controller killed (-9)",
+        victim: Victim::LeaderOfBoth,
+        blow: Blow::Killed,
+        settings: &[],
+        under_ms: [500, 1000],
+    },
+    Loss {
         name: "failover, follower paused",
         victim: Victim::Follower,
         blow: Blow::Paused,
@@ -85,6 +92,13 @@ pub const LOSSES: &[Loss] = &[
     Loss {
         name: "failover, leader stopped (SIGTERM)",
         victim: Victim::Leader,
+        blow: Blow::Stopped,
+        settings: &[],
+        under_ms: [100, 100],
+    },
+    Loss {
+        name: "failover, leader and active controller stopped (SIGTERM)",
+        victim: Victim::LeaderOfBoth,
         blow: Blow::Stopped,
         settings: &[],
         under_ms: [100, 100],
