@@ -2,6 +2,7 @@
 //! up what needs it and nothing else.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -15,10 +16,14 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Starts a thread that serves the queue.
+type Start = fn(Arc<Shared>) -> io::Result<()>;
+
 /// Runs jobs in the order of their coming. Waiting requests bound the queue: each waits for one.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct BlockingPool {
     shared: Arc<Shared>,
+    start: Start,
 }
 
 #[derive(Default)]
@@ -40,8 +45,15 @@ impl std::fmt::Debug for BlockingPool {
     }
 }
 
+impl Default for BlockingPool {
+    fn default() -> Self {
+        Self { shared: Arc::default(), start }
+    }
+}
+
 impl BlockingPool {
-    /// Runs `work` on a thread of the pool; `None` if it panicked.
+    /// Runs `work` on a thread of the pool; `None` if it panicked, or if there is no thread and none
+    /// can be started.
     pub(crate) fn run<T, F>(&self, work: F) -> impl Future<Output = Option<T>> + use<T, F>
     where
         T: Send + 'static,
@@ -55,6 +67,12 @@ impl BlockingPool {
         async { result.await.ok() }
     }
 
+    /// One on a machine that has no threads left.
+    #[cfg(test)]
+    pub(super) fn without_threads() -> Self {
+        Self { shared: Arc::default(), start: |_| Err(io::ErrorKind::OutOfMemory.into()) }
+    }
+
     fn submit(&self, job: Job) {
         let mut queue = self.shared.queue();
         queue.jobs.push_back(job);
@@ -65,13 +83,15 @@ impl BlockingPool {
         }
         queue.threads += 1;
         drop(queue);
-        let shared = Arc::clone(&self.shared);
-        let started = thread::Builder::new().name("klamm-disk".into()).spawn(move || shared.work());
-        if let Err(error) = started {
+        if let Err(error) = (self.start)(Arc::clone(&self.shared)) {
             tracing::error!(%error, "cannot start a thread for the disk");
-            self.shared.queue().threads -= 1;
+            self.shared.lose_thread();
         }
     }
+}
+
+fn start(shared: Arc<Shared>) -> io::Result<()> {
+    thread::Builder::new().name("klamm-disk".into()).spawn(move || shared.work()).map(drop)
 }
 
 impl Shared {
@@ -102,6 +122,20 @@ impl Shared {
         }
     }
 
+    /// A thread could not be started. Where there is no other, nobody would ever take the jobs that
+    /// wait: they are dropped, and with them goes the wait for their results.
+    fn lose_thread(&self) {
+        let mut queue = self.queue();
+        queue.threads -= 1;
+        let refused = match queue.threads {
+            0 => std::mem::take(&mut queue.jobs),
+            _ => VecDeque::new(),
+        };
+        drop(queue);
+        // what a job holds may want the queue when it goes
+        drop(refused);
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,6 +144,11 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
+    use tokio::time::timeout;
+
+    /// Far more than anything here takes that is not stuck.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     #[tokio::test]
     async fn jobs_run_and_a_panic_takes_none_with_it() {
@@ -120,5 +159,28 @@ mod tests {
         for (expected, job) in many.into_iter().enumerate() {
             assert_eq!(job.await, Some(expected));
         }
+    }
+
+    #[tokio::test]
+    async fn a_job_for_which_no_thread_can_be_started_is_refused() {
+        let pool = BlockingPool::without_threads();
+        for _ in 0..=THREADS_MAX {
+            let refused = timeout(PATIENCE, pool.run(|| 7)).await.expect("nobody will run it");
+            assert_eq!(refused, None);
+        }
+        let pool = BlockingPool { start, ..pool };
+        assert_eq!(pool.run(|| 7).await, Some(7), "there are threads again");
+    }
+
+    #[tokio::test]
+    async fn a_job_for_which_no_further_thread_can_be_started_waits_for_the_ones_there_are() {
+        let pool = BlockingPool::default();
+        let (let_go, held) = mpsc::channel::<()>();
+        let first = pool.run(move || held.recv().is_ok());
+        let alone = BlockingPool { shared: pool.shared, ..BlockingPool::without_threads() };
+        let second = alone.run(|| 7);
+        let_go.send(()).unwrap();
+        assert_eq!(timeout(PATIENCE, first).await, Ok(Some(true)));
+        assert_eq!(timeout(PATIENCE, second).await, Ok(Some(7)));
     }
 }
