@@ -3,23 +3,40 @@
 //!
 //! ```text
 //!   log() ── the first ──▶ a thread of the directory's pool ──▶ open(): files ──▶ lock: part, ends
-//!        └── the others wait for its end, and hold no thread
+//!        └── the others wait for its end, whichever it is, and hold no thread
 //! ```
 
 use super::directory::Opening as FolderOpening;
 use super::part::Part;
 use super::{LogDirectory, LogGuard, LogState, Move, Partition, PartitionLog, Replica, Waiter};
 use log::LogError;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, MutexGuard};
 use types::{ErrorCode, Offset};
 
-/// Whether a thread of the pool opens the log.
+/// Attempts to open the log: each counts once when it begins and once when it ends, so that the
+/// number is odd while a thread of the pool is at it.
 #[derive(Debug, Default)]
-pub(super) struct Opening(AtomicBool);
+pub(super) struct Opening(AtomicU32);
 
 /// Who opens it; another may when this is dropped.
 struct Opener(Arc<Partition>);
+
+impl Opening {
+    /// Begins an attempt, unless one is under way, which is named.
+    fn begin(&self) -> Result<(), u32> {
+        let next = |count: u32| count.is_multiple_of(2).then(|| count.wrapping_add(1));
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).map(drop)
+    }
+
+    fn end(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+
+    fn is_under_way(&self, attempt: u32) -> bool {
+        self.0.load(Ordering::Acquire) == attempt
+    }
+}
 
 /// The log as it is found under its lock.
 enum Found<'a> {
@@ -29,7 +46,7 @@ enum Found<'a> {
 
 impl Drop for Opener {
     fn drop(&mut self) {
-        self.0.opening.0.store(false, Ordering::Release);
+        self.0.opening.end();
         self.0.moves.of(Move::Committed).wake();
     }
 }
@@ -48,20 +65,39 @@ impl Partition {
 
     async fn opened(self: &Arc<Self>) -> Result<(), ErrorCode> {
         let waiter = Arc::new(Waiter::default());
+        let result = self.opened_beside(&waiter).await;
+        self.forget(Move::Committed, &waiter);
+        result
+    }
+
+    /// Opens it, or waits for the end of the attempt that is under way: where that fails, all fail
+    /// who have waited for it, rather than try one after the other.
+    async fn opened_beside(self: &Arc<Self>, waiter: &Arc<Waiter>) -> Result<(), ErrorCode> {
+        let mut awaited = None;
         loop {
-            self.await_move(Move::Committed, &waiter);
+            self.await_move(Move::Committed, waiter);
+            // in this order: an attempt that succeeds opens the log before it ends
+            let is_over = awaited.is_some_and(|attempt| !self.opening.is_under_way(attempt));
             if self.is_open.load(Ordering::Acquire) || self.is_gone() {
-                self.forget(Move::Committed, &waiter);
                 return Ok(());
             }
-            if !self.opening.0.swap(true, Ordering::AcqRel) {
-                self.forget(Move::Committed, &waiter);
-                let opener = Opener(Arc::clone(self));
-                let opened = self.directory().pool.run(move || opener.0.open().map(drop));
-                return opened.await.unwrap_or(Err(ErrorCode::KafkaStorageError));
+            if is_over {
+                return Err(ErrorCode::KafkaStorageError);
+            }
+            if awaited.is_none() {
+                match self.opening.begin() {
+                    Ok(()) => return self.open_on_pool().await,
+                    Err(attempt) => awaited = Some(attempt),
+                }
             }
             waiter.woken().await;
         }
+    }
+
+    async fn open_on_pool(self: &Arc<Self>) -> Result<(), ErrorCode> {
+        let opener = Opener(Arc::clone(self));
+        let opened = self.directory().pool.run(move || opener.0.open().map(drop));
+        opened.await.unwrap_or(Err(ErrorCode::KafkaStorageError))
     }
 
     /// Opens the log in the calling thread, which may block for as long as recovery takes.
@@ -162,8 +198,9 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     use std::path::PathBuf;
     use std::sync::mpsc;
-    use std::thread::{self, JoinHandle};
+    use std::thread;
     use std::time::Duration;
+    use tokio::task::JoinHandle;
     use tokio::time::timeout;
     use types::{DirectoryId, LeaderEpoch, NodeId, TimestampMs, TopicId};
     use wire::partition_change_record::PartitionChangeRecord;
@@ -246,7 +283,7 @@ mod tests {
         }
 
         /// Opens the first partition's log, as soon as the pipe lets it.
-        fn open(&self) -> JoinHandle<Result<(), ErrorCode>> {
+        fn open(&self) -> thread::JoinHandle<Result<(), ErrorCode>> {
             let partition = self.partition(0);
             thread::spawn(move || partition.open().map(drop))
         }
@@ -255,6 +292,17 @@ mod tests {
         fn let_go(&self) {
             let pipe = pipe(&self.folder);
             soon(move || std::fs::OpenOptions::new().write(true).open(pipe).unwrap());
+        }
+
+        /// Sixteen requests that want the first partition's log.
+        async fn requests(&self) -> Vec<JoinHandle<Result<(), ErrorCode>>> {
+            let waiting = (0..16)
+                .map(|_| self.partition(0))
+                .map(|partition| tokio::spawn(async move { partition.log().await.map(drop) }))
+                .collect();
+            // they come first
+            tokio::task::yield_now().await;
+            waiting
         }
     }
 
@@ -271,12 +319,7 @@ mod tests {
     #[tokio::test]
     async fn a_log_that_is_recovered_holds_up_neither_its_neighbours_nor_the_image() {
         let mut broker = Broker::new();
-        let waiting: Vec<_> = (0..16)
-            .map(|_| broker.partition(0))
-            .map(|partition| tokio::spawn(async move { partition.log().await.map(drop) }))
-            .collect();
-        // they come first
-        tokio::task::yield_now().await;
+        let waiting = broker.requests().await;
         let neighbour = broker.partition(1);
         timeout(PATIENCE, neighbour.log()).await.expect("it is held up").map(drop).unwrap();
         broker.learn(&[MetadataRecord::PartitionChange(PartitionChangeRecord {
@@ -293,6 +336,29 @@ mod tests {
         let (partition, epoch) = (broker.partition(0), broker.partition(0).leader().epoch);
         assert_eq!(epoch, LeaderEpoch(1));
         assert_eq!(partition.log_if_open().unwrap().replica.part.leads_in(), Some(epoch));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_log_that_cannot_be_opened_waits_for_one_attempt() {
+        let broker = Broker::new();
+        let partition = broker.partition(0);
+        // where the file is to be written that says whose folder it is
+        let obstacle = broker.folder.path().join("t-0/partition.metadata.tmp");
+        std::fs::create_dir(&obstacle).unwrap();
+        let waiting = broker.requests().await;
+        broker.let_go();
+        for request in waiting {
+            // another attempt would be held up
+            let outcome = timeout(PATIENCE, request).await.expect("it tries again").unwrap();
+            assert_eq!(outcome, Err(ErrorCode::KafkaStorageError));
+        }
+        assert_eq!(partition.opening.0.load(Ordering::Acquire), 2, "begun once, and ended");
+        std::fs::remove_dir(&obstacle).unwrap();
+        let behind = broker.requests().await;
+        broker.let_go();
+        for request in behind {
+            timeout(PATIENCE, request).await.expect("it is held up").unwrap().unwrap();
+        }
     }
 
     #[test]
