@@ -12,10 +12,12 @@ mod link;
 mod presence;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 pub(crate) use line::Line;
 pub(crate) use link::{Link, Spoken, Versions, both};
 pub(crate) use presence::{Presence, presence};
+pub(crate) use trouble::Trouble;
 
 use line::Call;
 use link::Frame;

@@ -266,7 +266,6 @@ impl Authority {
 /// # Errors
 /// Where the next would fail too.
 fn worth_another(error: &PeerError) -> Result<Unavailable, Unavailable> {
-    tracing::warn!(%error, "the controller does not answer");
     match error {
         PeerError::Broken | PeerError::Refused(ErrorCode::NotController) => {
             Ok(Unavailable::NotDone)

@@ -91,13 +91,13 @@ impl RemoteController {
         let (version, request) = (command.version(), command.request());
         // one type for all commands keeps the tasks of connections small
         Box::pin(async move {
-            if OWN.contains(&<C::Request as Request<'static>>::KEY) {
+            self.noted(if OWN.contains(&<C::Request as Request<'static>>::KEY) {
                 let answered = self.own.call(request).await;
                 answered.and_then(|answered| Ok(C::reply(answered.read::<C::Request>()?)))
             } else {
                 let forwarded = self.forward(enveloped(request, version)).await;
                 forwarded.and_then(|inner| Ok(C::reply(inner.read::<C::Request>()?)))
-            }
+            })
         })
     }
 
@@ -113,8 +113,8 @@ impl RemoteController {
     where
         Q: Request<'static> + Send + 'static,
     {
-        let inner = self.forward(enveloped(request, None)).await?;
-        Ok(read(inner.read::<Q>()?))
+        let forwarded = self.forward(enveloped(request, None)).await;
+        self.noted(forwarded.and_then(|inner| Ok(read(inner.read::<Q>()?))))
     }
 
     /// Of the versions that this node answers, those that the controller answers too where it is the

@@ -12,12 +12,14 @@ use wire::broker_registration_request::BrokerRegistrationRequest;
 
 use super::super::membership::Membership;
 use super::{Order, Patience, Published, Shared, Stage};
-use crate::peer::{Peer, PeerError};
+use crate::peer::{Peer, PeerError, Trouble};
 
 /// Between attempts to register.
 const REGISTRATION_PAUSE: Duration = Duration::from_millis(100);
-/// Between the heartbeats of a broker that wants to stop: it waits for that alone.
+/// Between the heartbeats of a broker that wants to stop: it waits for that alone. Doubled with each
+/// that is lost, up to the longest: nobody may be left to let it go.
 const LEAVING_PAUSE: Duration = Duration::from_millis(5);
+const LEAVING_PAUSE_MAX: Duration = Duration::from_millis(40);
 
 pub(super) struct Lifecycle {
     pub membership: Membership,
@@ -64,6 +66,7 @@ impl Lifecycle {
         let broker = self.membership.broker.as_ref().expect("only brokers register");
         let mut news = broker.directory_news.clone();
         let mut untold = Untold::default();
+        let (trouble, mut leaving_pause) = (Trouble::default(), LEAVING_PAUSE);
         loop {
             let is_leaving = *ordered.borrow_and_update() != Order::Serve;
             let at = *applied.borrow_and_update();
@@ -71,6 +74,10 @@ impl Lifecycle {
             match self.beat(epoch, at, is_leaving).await {
                 Ok(reply) => {
                     untold.are_told(failed);
+                    leaving_pause = LEAVING_PAUSE;
+                    if trouble.is_over() {
+                        tracing::info!("heartbeats are answered again");
+                    }
                     self.take(&reply, is_leaving);
                 }
                 Err(PeerError::Refused(ErrorCode::StaleBrokerEpoch))
@@ -78,7 +85,12 @@ impl Lifecycle {
                 {
                     self.shared.fail("another process has registered with this node's id");
                 }
-                Err(error) => tracing::warn!(%error, "a heartbeat is lost"),
+                Err(error) => {
+                    leaving_pause = LEAVING_PAUSE_MAX.min(leaving_pause * 2);
+                    if trouble.is_news(&error) {
+                        tracing::warn!(%error, "heartbeats are lost");
+                    }
+                }
             }
             if untold.is_over(failed, Instant::now(), self.patience.directory_failure) {
                 self.shared.fail("the controller could not be told in time of a failed directory");
@@ -89,7 +101,7 @@ impl Lifecycle {
                 Stage::Failed(_) => return,
                 Stage::Starting | Stage::InService => {}
             }
-            let pause = if is_leaving { LEAVING_PAUSE } else { self.patience.heartbeat };
+            let pause = if is_leaving { leaving_pause } else { self.patience.heartbeat };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = ordered.changed() => {}
@@ -117,7 +129,7 @@ impl Lifecycle {
     /// Tries until the controller says yes, or the time for it is over.
     async fn register(&mut self) -> Option<BrokerEpoch> {
         let until = Instant::now() + self.patience.registration;
-        let mut told = None;
+        let trouble = Trouble::default();
         loop {
             let why = match self.ask_to_register().await {
                 Ok(epoch) => return Some(epoch),
@@ -133,9 +145,8 @@ impl Lifecycle {
                 self.shared.fail(&why);
                 return None;
             }
-            if told.as_ref() != Some(&why) {
+            if trouble.is_news(&why) {
                 tracing::warn!(%why, "cannot register with the controller; trying again");
-                told = Some(why);
             }
             tokio::select! {
                 () = tokio::time::sleep(REGISTRATION_PAUSE) => {}

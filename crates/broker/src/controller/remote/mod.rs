@@ -26,7 +26,7 @@ use super::Beside;
 use super::membership::Membership;
 use super::outside::{Published, Shared};
 use super::settings::millis;
-use crate::peer::{Line, Peer, Spoken};
+use crate::peer::{Line, Peer, PeerError, Spoken, Trouble};
 use lifecycle::Lifecycle;
 
 /// As whom the controller sees this node.
@@ -93,6 +93,8 @@ pub(crate) struct RemoteController {
     /// What the controller speaks, known from the connection on which this broker beats.
     spoken: watch::Receiver<Option<Arc<Spoken>>>,
     orders: watch::Sender<Order>,
+    /// Why commands are not carried out.
+    trouble: Trouble,
 }
 
 /// What a broker's life needs done on the controller's thread.
@@ -131,8 +133,21 @@ impl RemoteController {
         let lines = [forwarding_line, own_line, beating_line];
         let tasks = Tasks { lifecycle, lines, alone };
         let (shared, published) = (Arc::clone(shared), Arc::clone(published));
-        let remote = Self { shared, published, node, forwarding, own, spoken, orders };
+        let trouble = Trouble::default();
+        let remote = Self { shared, published, node, forwarding, own, spoken, orders, trouble };
         (remote, Box::pin(tasks.run()))
+    }
+
+    /// Notes whether the controller has answered, and tells where that has changed.
+    fn noted<T>(&self, answer: Result<T, PeerError>) -> Result<T, PeerError> {
+        match &answer {
+            Ok(_) if self.trouble.is_over() => tracing::info!("the controller answers again"),
+            Err(error) if self.trouble.is_news(error) => {
+                tracing::warn!(%error, "the controller does not answer");
+            }
+            Ok(_) | Err(_) => {}
+        }
+        answer
     }
 
     /// Where this broker is in its life.
