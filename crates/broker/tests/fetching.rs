@@ -270,6 +270,19 @@ async fn a_session_tells_only_what_changes() {
 }
 
 #[tokio::test]
+async fn a_session_ends_with_the_client_that_leaves_while_it_waits() {
+    let (server, mut client) = started().await;
+    let id = client.call(&of_session(fetch_request(0), 0, 0), 11).await.session_id;
+    let waiting = FetchRequest { max_wait_ms: i32::MAX, ..nothing_new(id, 1) };
+    let sent = client.send(&waiting, 11).await;
+    client.hang_up().await;
+    assert_eq!(client.receive().await[..4], sent.to_be_bytes());
+    let response = server.connect().await.call(&nothing_new(id, 2), 11).await;
+    assert_eq!(response.error_code, ErrorCode::FetchSessionIdNotFound.code());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn sessions_that_are_unknown_or_out_of_step_are_refused() {
     let (server, mut client) = started().await;
     let id = client.call(&of_session(fetch_request(0), 0, 0), 11).await.session_id;

@@ -31,6 +31,13 @@ pub(crate) struct Fetched {
     pub ranges: Vec<FileRange>,
 }
 
+/// What there was to read when the wait for it ended.
+struct Found {
+    readings: Vec<Reading>,
+    /// Whether the client had gone by then.
+    has_asker_left: bool,
+}
+
 pub(crate) async fn answer(context: &RequestContext<'_>, request: FetchRequest<'_>) -> Fetched {
     let sessions = &context.node.fetch_sessions;
     let begun = sessions.begin(&request, context.version, std::time::Instant::now());
@@ -47,7 +54,8 @@ pub(crate) async fn answer(context: &RequestContext<'_>, request: FetchRequest<'
         reader: reader(&request, context.version),
         rack: rack(context, &request),
     };
-    let readings = read_enough(context, &request, &mut fetching.followed, want).await;
+    let Found { readings, has_asker_left } =
+        read_enough(context, &request, &mut fetching.followed, want).await;
     let mut answer = Answer {
         version: context.version,
         is_incremental: fetching.is_incremental,
@@ -60,9 +68,18 @@ pub(crate) async fn answer(context: &RequestContext<'_>, request: FetchRequest<'
     }
     let Answer { topics, ranges, leaders, .. } = answer;
     move_read_behind(&mut fetching.followed, &topics, fetching.is_incremental);
-    sessions.end(fetching.session_id, fetching.followed);
+    let session_id = match has_asker_left {
+        true => {
+            sessions.close(fetching.session_id);
+            0
+        }
+        false => {
+            sessions.end(fetching.session_id, fetching.followed);
+            fetching.session_id
+        }
+    };
     let response = FetchResponse {
-        session_id: fetching.session_id,
+        session_id,
         responses: topics,
         node_endpoints: node_endpoints(context, &leaders),
         ..Default::default()
@@ -99,7 +116,8 @@ async fn read_enough(
     request: &FetchRequest<'_>,
     followed: &mut [Followed],
     want: Want<'_>,
-) -> Vec<Reading> {
+) -> Found {
+    let found = |readings| Found { readings, has_asker_left: false };
     // there never is more than the answer may hold
     let bytes_min =
         usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max(context, request));
@@ -111,7 +129,7 @@ async fn read_enough(
     let readings = read_all(context, request, followed, want).await;
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     if wait.is_zero() || is_enough(&readings) {
-        return readings;
+        return found(readings);
     }
     drop(readings);
     let want = want.noted();
@@ -119,27 +137,27 @@ async fn read_enough(
     let deadline = Instant::now() + wait;
     let waiter = Arc::new(Waiter::default());
     let mut stopping = context.node.stopping.clone();
-    let readings = loop {
+    let found = loop {
         for partition in followed.iter().filter_map(|followed| followed.partition.as_ref()) {
             partition.await_move(awaited, &waiter);
         }
         let readings = read_all(context, request, followed, want).await;
         if is_enough(&readings) {
-            break readings;
+            break found(readings);
         }
         tokio::select! {
             biased;
             () = waiter.woken() => {}
-            () = tokio::time::sleep_until(deadline) => break readings,
-            _ = stopping.wait_for(|stop| *stop) => break readings,
+            () = tokio::time::sleep_until(deadline) => break found(readings),
+            _ = stopping.wait_for(|stop| *stop) => break found(readings),
             // however long it was ready to wait
-            () = context.peer.hung_up() => break readings,
+            () = context.peer.hung_up() => break Found { readings, has_asker_left: true },
         }
     };
     for partition in followed.iter().filter_map(|followed| followed.partition.as_ref()) {
         partition.forget(awaited, &waiter);
     }
-    readings
+    found
 }
 
 async fn read_all(

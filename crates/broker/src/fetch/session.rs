@@ -142,6 +142,12 @@ impl Sessions {
         }
     }
 
+    /// Ends the session of a client that has gone while its request waited: whatever it asks for
+    /// next, it does not know how far this one has come.
+    pub(crate) fn close(&self, session_id: i32) {
+        self.sessions().remove(&session_id);
+    }
+
     fn create(
         &self,
         sessions: &mut HashMap<i32, Session>,
