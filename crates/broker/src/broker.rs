@@ -80,12 +80,11 @@ impl From<ControllerError> for StartError {
 pub struct Running {
     node: Arc<Node>,
     reactors: Arc<Reactors>,
-    accepting: JoinHandle<()>,
+    /// What accepts connections, keeps groups, and has leaders agree, in the order of their ends.
+    tasks: [(&'static str, JoinHandle<()>); 3],
     housekeeper: Housekeeper,
     cleaner: Cleaner,
     mover: Mover,
-    coordinating: JoinHandle<()>,
-    leading: JoinHandle<()>,
     following: Fetchers,
     keeping: DirectoryKeeper,
     http: Option<HttpServer>,
@@ -146,21 +145,21 @@ impl Broker {
         let http = start_http(&node).await?;
         let reactors = Reactors::start(&node, node.settings.network.reactors);
         let reactors = Arc::new(reactors.map_err(StartError::Threads)?);
-        let accepting = tokio::spawn(accept(Arc::clone(&node), &reactors, admission, bound));
-        let coordinating = tokio::spawn(async move { groups.run().await });
-        let leading = tokio::spawn(keep_in_sync(Arc::clone(&node)));
+        let tasks = [
+            ("accepting", tokio::spawn(accept(Arc::clone(&node), &reactors, admission, bound))),
+            ("coordinating", tokio::spawn(async move { groups.run().await })),
+            ("leading", tokio::spawn(keep_in_sync(Arc::clone(&node)))),
+        ];
         let following = Fetchers::start(&node).map_err(StartError::Threads)?;
         let keeping = DirectoryKeeper::start(&node);
         node.ready.store(node.controller.is_in_service(), Ordering::Release);
         Ok(Running {
             node,
             reactors,
-            accepting,
+            tasks,
             housekeeper,
             cleaner,
             mover,
-            coordinating,
-            leading,
             following,
             keeping,
             http,
@@ -382,9 +381,9 @@ impl Running {
             let _ = tokio::time::timeout(QUIET_WAIT_MAX, self.reactors.quiet(QUIET)).await;
         }
         self.stop.send_replace(true);
-        joined("accepting", self.accepting.await);
-        joined("coordinating", self.coordinating.await);
-        joined("leading", self.leading.await);
+        for (what, task) in self.tasks {
+            joined(what, task.await);
+        }
         self.keeping.stopped().await;
         let grace = self.node.settings.network.stop_grace;
         let reactors = Arc::into_inner(self.reactors).expect("who accepted has ended");

@@ -59,6 +59,12 @@ impl Sessions {
         Self { timeouts, local: None, brokers: BTreeMap::new(), ends: BTreeSet::new() }
     }
 
+    /// How long sessions are.
+    #[must_use]
+    pub const fn timeouts(&self) -> SessionTimeouts {
+        self.timeouts
+    }
+
     /// The same for a controller whose process is that broker too.
     #[must_use]
     pub fn beside(self, local: NodeId) -> Self {

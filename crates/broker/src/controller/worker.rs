@@ -128,16 +128,19 @@ pub(super) struct Worker<D: Disk> {
     pub sessions: Sessions,
     pub chores: Chores,
     pub lookout: Lookout,
-    timeouts: SessionTimeouts,
     clock: Clock,
     traffic: Traffic,
     outside: Outside,
     snapshots: SnapshotWriter,
     waiting: VecDeque<Waiting<D>>,
-    /// Opens the log again, after the disk has failed.
+    recovery: Recovery<D>,
+}
+
+/// How the state comes back after the disk has failed.
+struct Recovery<D: Disk> {
     reload: Reload<D>,
-    /// The disk has failed, and what is on it is not known yet.
-    is_broken: bool,
+    /// What is on the disk is not known yet.
+    is_due: bool,
 }
 
 /// Opens the log and reads the state, as often as it is called.
@@ -161,14 +164,12 @@ impl<D: Disk> Worker<D> {
             sessions: Sessions::new(timeouts),
             chores,
             lookout: Lookout::default(),
-            timeouts,
             clock,
             traffic,
             outside,
             snapshots: SnapshotWriter::default(),
             waiting: VecDeque::new(),
-            reload,
-            is_broken: false,
+            recovery: Recovery { reload, is_due: false },
         };
         worker.outside.set_alone(worker.is_alone());
         worker.settle(now)?;
@@ -214,7 +215,7 @@ impl<D: Disk> Worker<D> {
 
     /// When there is something to do although nobody asks.
     fn deadline(&self) -> Option<Instant> {
-        if self.is_broken {
+        if self.recovery.is_due {
             return Some(Instant::now() + RECOVERY_PAUSE);
         }
         let quorum = self.state.shell.raft().next_deadline().map(|at| self.clock.at(at));
@@ -243,10 +244,10 @@ impl<D: Disk> Worker<D> {
         written: Option<SnapshotId>,
     ) {
         let now = self.clock.now();
-        if self.is_broken {
+        if self.recovery.is_due {
             self.recover(now);
         }
-        if self.is_broken {
+        if self.recovery.is_due {
             // whoever waits for an answer is told that there is none
             orders.clear();
             arrivals.clear();
@@ -418,7 +419,7 @@ impl<D: Disk> Worker<D> {
 
     /// Has a snapshot written beside this thread, if it is time for one.
     fn begin_snapshot(&mut self) {
-        if self.is_broken || self.snapshots.is_busy() {
+        if self.recovery.is_due || self.snapshots.is_busy() {
             return;
         }
         if let Some(draft) = self.state.due_snapshot(self.clock.now()) {
@@ -495,7 +496,7 @@ impl<D: Disk> Worker<D> {
 
     /// Gives every broker a whole session; that of this process needs none where it is alone.
     fn renew_sessions(&mut self, is_alone: bool) {
-        let mut sessions = Sessions::new(self.timeouts);
+        let mut sessions = Sessions::new(self.sessions.timeouts());
         if is_alone && self.epoch.is_some() {
             sessions = sessions.beside(self.membership.node);
         }
@@ -506,19 +507,19 @@ impl<D: Disk> Worker<D> {
 
     /// What is on disk is not known after a failure: the state is read anew from there.
     fn recover(&mut self, now: TimestampMs) {
-        self.is_broken = true;
+        self.recovery.is_due = true;
         for waiting in self.waiting.drain(..) {
             waiting.job.answer(Err(NotDone::Failed));
         }
         self.traffic.forget();
         self.snapshots.forget();
-        let reloaded = (self.reload)(now).and_then(|state| {
+        let reloaded = (self.recovery.reload)(now).and_then(|state| {
             self.state = state;
             self.settle(now)
         });
         match reloaded {
             Ok(()) => {
-                self.is_broken = false;
+                self.recovery.is_due = false;
                 self.outside.lead(self.state.shell.raft().leader(), self.state.decides());
             }
             Err(error) => {

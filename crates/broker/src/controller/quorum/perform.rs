@@ -125,7 +125,16 @@ fn serve<D: Disk>(log: &mut MetadataLog<D>, answer: Answer) -> Result<Served, Co
                 Some((size, bytes)) => (served.snapshot_size, served.bytes) = (size, bytes),
             }
         }
-        _ => {}
+        Answer::Vote(_)
+        | Answer::BeginQuorumEpoch(_)
+        | Answer::EndQuorumEpoch(_)
+        | Answer::Fetch(_)
+        | Answer::FetchSnapshot(_)
+        | Answer::DescribeQuorum(_)
+        | Answer::AddVoter(_)
+        | Answer::RemoveVoter(_)
+        | Answer::UpdateVoter(_)
+        | Answer::ApiVersions(_) => {}
     }
     Ok(served)
 }
