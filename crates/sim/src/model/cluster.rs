@@ -190,6 +190,21 @@ impl Cluster {
         }
     }
 
+    /// A cluster whose leader was asked to remove all others from the voters, one after the other,
+    /// before anybody heard of it.
+    pub fn shrunk(formatted: Formatted, left: Bounds) -> Self {
+        let others = u8::try_from(formatted.voters - 1).expect("a few voters");
+        let mut cluster = Self::led(formatted, 0, Bounds { changes: others, ..left });
+        let leads = |node: &Arc<Node>| node.raft.role() == RoleKind::Leader;
+        let leader = cluster.nodes.iter().position(leads).expect("somebody leads");
+        for other in (0..formatted.voters).rev().filter(|other| *other != leader) {
+            cluster.change(leader, Request::RemoveVoter(replica_key(other)));
+        }
+        cluster.network.clear();
+        cluster.settle();
+        cluster
+    }
+
     fn is_level(&self) -> bool {
         let leader = self.nodes.iter().find(|node| node.raft.role() == RoleKind::Leader);
         let end = leader.map(|leader| leader.raft.log().end);

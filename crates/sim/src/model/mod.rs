@@ -26,6 +26,8 @@ enum Story {
     NextElection,
     /// A leader is there, and one voter lacks what is committed: another is elected.
     Behind,
+    /// A leader is there and asked to remove both others, who have not heard of it: another is elected.
+    TwoRemovals,
     /// A leader is there: who votes changes.
     VoterChange { observers: usize },
 }
@@ -47,6 +49,7 @@ impl Model for Quorum {
             Story::Rivalry => Cluster::rivals(self.formatted, self.bounds),
             Story::NextElection => Cluster::led(self.formatted, 0, self.bounds),
             Story::Behind => Cluster::behind(self.formatted, self.bounds),
+            Story::TwoRemovals => Cluster::shrunk(self.formatted, self.bounds),
             Story::VoterChange { observers } => {
                 Cluster::led(self.formatted, observers, self.bounds)
             }
@@ -74,7 +77,9 @@ impl Model for Quorum {
             }),
             Property::sometimes(POSSIBLE, |model: &Self, state: &Cluster| match model.story {
                 Story::FirstElection | Story::Rivalry => state.promises.elections() > 0,
-                Story::NextElection | Story::Behind => state.promises.elections() > 1,
+                Story::NextElection | Story::Behind | Story::TwoRemovals => {
+                    state.promises.elections() > 1
+                }
                 Story::VoterChange { .. } => state.promises.changes() > 0,
             }),
         ]
@@ -143,6 +148,7 @@ fn every_voter_change_is_safe() {
     holds(quorum(Story::VoterChange { observers: 1 }, 1, bounds));
     let bounds = Bounds { timers: 1, changes: 2, ..NOTHING };
     holds(quorum(Story::VoterChange { observers: 1 }, 2, bounds));
+    holds(quorum(Story::TwoRemovals, 3, BEHIND));
 }
 
 /// The models would notice: each broken rule breaks its promise in some order.
@@ -152,6 +158,7 @@ fn every_broken_rule_is_found() {
         (Broken::OneVote, ONE_LEADER, quorum(Story::Rivalry, 3, RIVALRY)),
         (Broken::PersistVote, ONE_LEADER, quorum(Story::Rivalry, 3, RIVALRY)),
         (Broken::LogUpToDate, COMMITTED, quorum(Story::Behind, 3, BEHIND)),
+        (Broken::OneChange, COMMITTED, quorum(Story::TwoRemovals, 3, BEHIND)),
     ] {
         let formatted = Formatted { broken: Some(broken), ..model.formatted };
         let checker = Quorum { formatted, ..model }.checker();
