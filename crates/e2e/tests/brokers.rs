@@ -1,5 +1,8 @@
 //! Brokers of one cluster come and go: killed, paused, stopped in order, started again.
 
+#[path = "brokers/placement.rs"]
+mod placement;
+
 use e2e::java::{Release, class};
 use e2e::process::{output, succeed};
 use e2e::{Node, Product, klamm, wait};
