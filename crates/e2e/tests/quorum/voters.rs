@@ -6,7 +6,7 @@ use std::time::Duration;
 use client::admin::{FeatureUpdate, FeatureUpgrade, Quorum as Description};
 use e2e::cluster::{Cluster, Quorum};
 use e2e::nodes::CLUSTER;
-use e2e::process::{output, succeed};
+use e2e::process::{free_port, output, succeed};
 use e2e::raw::Connection;
 use e2e::{Product, klamm};
 use types::DirectoryId;
@@ -81,6 +81,36 @@ fn a_controller_with_an_empty_directory_takes_its_own_place_by_itself() {
         voter(&cluster, lost).is_some_and(|directory| directory.to_string() == after)
     });
     await_voters(&cluster, &[1, 2, 3]);
+    let killed = leader(&cluster);
+    cluster.node_mut(killed).kill();
+    create(&cluster, "by-its-vote");
+}
+
+/// UpdateRaftVoter: the voters in the log are told where one of them is found.
+#[test]
+fn a_voter_that_comes_back_at_another_port_is_found_there() {
+    let mut cluster = start(Quorum::Dynamic, "");
+    create(&cluster, "first");
+    let moved = follower(&cluster);
+    let [before, after] = [cluster.node(moved).port(), free_port()].map(|port| format!(":{port}"));
+    cluster.node_mut(moved).kill();
+    let properties = cluster.node(moved).properties();
+    let text = std::fs::read_to_string(&properties).expect("its own file");
+    std::fs::write(&properties, text.replace(&before, &after)).expect("its own file");
+    cluster.node_mut(moved).launch();
+    let endpoint = format!("CONTROLLER://127.0.0.1{after}\"");
+    let former = format!("{before}\"");
+    let bootstrap = cluster.node(BROKER).address();
+    cluster.await_state("the tool shows its other endpoint", || {
+        let mut describe = klamm::tool("kafka-metadata-quorum");
+        let words = ["--bootstrap-server", &bootstrap, "describe", "--status"];
+        let told = output(describe.args(words), b"");
+        let told = String::from_utf8_lossy(&told.stdout);
+        let voters = told.lines().find(|line| line.starts_with("CurrentVoters:"));
+        voters.is_some_and(|voters| voters.contains(&endpoint) && !voters.contains(&former))
+    });
+    await_voters(&cluster, &[1, 2, 3]);
+    // the two that are left elect over the other port
     let killed = leader(&cluster);
     cluster.node_mut(killed).kill();
     create(&cluster, "by-its-vote");
