@@ -4,6 +4,8 @@
 
 #[path = "cluster_faults/controllers.rs"]
 mod controllers;
+#[path = "cluster_faults/epochs.rs"]
+mod epochs;
 #[path = "cluster_faults/files.rs"]
 mod files;
 
@@ -85,19 +87,24 @@ fn a_broker_whose_directory_is_empty_or_cut_short_gets_everything_again() {
 }
 
 #[test]
-fn clocks_that_differ_by_an_hour_do_no_harm() {
+fn clocks_that_differ_by_an_hour_and_by_two_do_no_harm() {
     const HOUR: i64 = 3_600;
-    let Some(ahead) = clock::ahead_by(HOUR) else { return };
     let plan = Plan::combined(Product::under_test(), 3).with(SOON);
     let Some(mut cluster) = Cluster::start(&plan) else { return };
-    cluster.node_mut(1).kill();
-    cluster.node_mut(1).set_environment(ahead);
-    cluster.node_mut(1).restart();
-    cluster.await_brokers();
-    let stamped = stamp_of(&cluster, 1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
-    let off = i128::from(stamped) - i128::try_from(now.as_millis()).expect("not so late");
-    assert!((off - i128::from(HOUR) * 1_000).abs() < 600_000, "it is {off} ms ahead");
+    let wrong = [(1, HOUR), (2, -HOUR)];
+    for (node, seconds) in wrong {
+        let Some(clock) = clock::ahead_by(seconds) else { return };
+        cluster.node_mut(node).kill();
+        cluster.node_mut(node).set_environment(clock);
+        cluster.node_mut(node).restart();
+        cluster.await_brokers();
+    }
+    for (node, seconds) in wrong {
+        let stamped = stamp_of(&cluster, node);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
+        let off = i128::from(stamped) - i128::try_from(now.as_millis()).expect("not so late");
+        assert!((off - i128::from(seconds) * 1_000).abs() < 600_000, "{node} is {off} ms ahead");
+    }
     let ours = start_work(&cluster);
     for node in cluster.ids() {
         kill(&mut cluster, node);
@@ -109,8 +116,9 @@ fn clocks_that_differ_by_an_hour_do_no_harm() {
 
 /// The time that a broker writes into a record.
 fn stamp_of(cluster: &Cluster, node: u8) -> i64 {
+    let name = format!("stamped-by-{node}");
     let topic = NewTopic {
-        name: "stamped".to_owned(),
+        name: name.clone(),
         assignments: [(0, vec![i32::from(node)])].into(),
         configs: [
             ("message.timestamp.type".to_owned(), "LogAppendTime".to_owned()),
@@ -120,13 +128,13 @@ fn stamp_of(cluster: &Cluster, node: u8) -> i64 {
         ..NewTopic::default()
     };
     let created = cluster.ask(async |admin| admin.create_topics(&[topic], false).await);
-    assert!(created.is_ok_and(|verdicts| verdicts["stamped"].is_ok()), "{}", cluster.story());
+    assert!(created.is_ok_and(|verdicts| verdicts[&name].is_ok()), "{}", cluster.story());
     let mut stamp = -1;
     cluster.await_state("a record is stamped", || {
         let batch = batch(["x"]);
         let address = cluster.node(node).address().parse().expect("an address");
         let mut connection = Connection::to(address, PATIENCE).expect("it listens");
-        connection.send(&produce_request("stamped", 0, &batch), PRODUCE_VERSION).expect("sent");
+        connection.send(&produce_request(&name, 0, &batch), PRODUCE_VERSION).expect("sent");
         let answer = connection.receive::<ProduceRequest<'_>, _>(PRODUCE_VERSION, |response| {
             let partition = &response.responses[0].partition_responses[0];
             (partition.error_code, partition.log_append_time_ms)
@@ -164,25 +172,15 @@ fn controller(cluster: &Cluster) -> SocketAddr {
     cluster.controllers().parse().expect("one address")
 }
 
-#[test]
-fn an_older_run_of_a_broker_has_no_say() {
-    const OLDER: i64 = 0;
-    let Some(mut cluster) = Cluster::start(&brokers_apart()) else { return };
-    let ours = start_work(&cluster);
-    cluster.node_mut(4).pause();
-    cluster.await_state("the paused node is missed", || is_missed(&cluster, 4));
-    // its successor has another machine, and other ports
-    let successor = broker(&cluster, 4).and_then(|node| node.formatted(CLUSTER, &[]));
-    let mut successor = successor.expect("there is what the cluster needs");
-    successor.restart();
-    cluster.await_in_sync();
-    let (broker_id, broker_epoch) = (4, OLDER);
+/// What the controller answers to requests that a run of a broker sends itself.
+fn asked_by(cluster: &Cluster, broker: u8, broker_epoch: i64) -> [ErrorCode; 3] {
+    let broker_id = broker.into();
     let heartbeat =
         BrokerHeartbeatRequest { broker_id, broker_epoch, ..BrokerHeartbeatRequest::default() };
     let proposal =
         AlterPartitionRequest { broker_id, broker_epoch, ..AlterPartitionRequest::default() };
     let allocation = AllocateProducerIdsRequest { broker_id, broker_epoch };
-    let mut connection = Connection::to(controller(&cluster), PATIENCE).expect("it listens");
+    let mut connection = Connection::to(controller(cluster), PATIENCE).expect("it listens");
     connection.send(&heartbeat, 1).expect("sent");
     connection.send(&proposal, 3).expect("sent");
     connection.send(&allocation, 0).expect("sent");
@@ -191,8 +189,34 @@ fn an_older_run_of_a_broker_has_no_say() {
         connection.receive::<AlterPartitionRequest, _>(3, |response| response.error_code),
         connection.receive::<AllocateProducerIdsRequest, _>(0, |response| response.error_code),
     ];
-    let codes = codes.map(|code| code.expect("an answer"));
-    assert_eq!(codes, [ErrorCode::StaleBrokerEpoch.code(); 3]);
+    codes.map(|code| ErrorCode::from_wire(code.expect("an answer")))
+}
+
+#[test]
+fn an_older_run_of_a_broker_has_no_say() {
+    let Some(mut cluster) = Cluster::start(&brokers_apart()) else { return };
+    let ours = start_work(&cluster);
+    let older = epochs::of(&cluster, 4);
+    cluster.node_mut(4).pause();
+    cluster.await_state("the paused node is missed", || is_missed(&cluster, 4));
+    // its successor has another machine, and other ports
+    let successor = broker(&cluster, 4).and_then(|node| node.formatted(CLUSTER, &[]));
+    let mut successor = successor.expect("there is what the cluster needs");
+    successor.restart();
+    cluster.await_in_sync();
+    let newer = epochs::of(&cluster, 4);
+    assert!(older > 0 && older < newer, "{older} {newer}");
+    assert_eq!(asked_by(&cluster, 4, older), [ErrorCode::StaleBrokerEpoch; 3]);
+    // whoever leads has its metadata after the controller
+    cluster.await_state("a leader has heard of the newer run", || {
+        epochs::fetched(&cluster, TOPIC, 4, older) == Some(ErrorCode::NotLeaderOrFollower)
+    });
+    // who is in sync may change between the questions
+    cluster.await_state("the older run is not let in", || {
+        let code = epochs::let_in(&cluster, TOPIC, 4, older);
+        assert_ne!(code, Some(ErrorCode::None), "{}", cluster.story());
+        code == Some(ErrorCode::IneligibleReplica)
+    });
     cluster.node_mut(4).resume();
     match Product::under_test() {
         // it ends, so that it does not take for its own what its successor leads
