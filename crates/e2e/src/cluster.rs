@@ -287,7 +287,7 @@ impl Cluster {
     /// # Panics
     /// If that does not come to pass, with all logs.
     pub fn await_in_sync(&self) {
-        let whole = |p: &ToldPartition| p.has_leader && p.in_sync.len() == p.replicas.len();
+        let whole = |p: &ToldPartition| p.leader.is_some() && p.in_sync.len() == p.replicas.len();
         self.await_state("all replicas are in sync, each broker says", || {
             self.all_tell(|told| told.partitions.iter().all(whole))
         });

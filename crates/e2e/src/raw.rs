@@ -189,8 +189,9 @@ pub fn create_request(topic: &str, partitions: i32) -> CreateTopicsRequest<'_> {
 /// A cluster as one broker tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// The ids of those in service.
+    /// The ids of those in service, in order.
     pub brokers: Vec<i32>,
+    /// In the order of their topics and numbers.
     pub partitions: Vec<ToldPartition>,
 }
 
@@ -198,7 +199,8 @@ pub struct Told {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToldPartition {
     pub topic: String,
-    pub has_leader: bool,
+    pub partition: i32,
+    pub leader: Option<i32>,
     pub replicas: Vec<i32>,
     pub in_sync: Vec<i32>,
 }
@@ -218,12 +220,18 @@ impl Told {
                 let name = topic.name.unwrap_or_default();
                 partitions.extend(topic.partitions.into_iter().map(|partition| ToldPartition {
                     topic: name.to_string(),
-                    has_leader: partition.leader_id >= 0,
+                    partition: partition.partition_index,
+                    leader: Some(partition.leader_id).filter(|id| *id >= 0),
                     replicas: partition.replica_nodes,
                     in_sync: partition.isr_nodes,
                 }));
             }
-            let brokers = response.brokers.into_iter().map(|broker| broker.node_id).collect();
+            partitions.sort_unstable_by(|one, other| {
+                (&one.topic, one.partition).cmp(&(&other.topic, other.partition))
+            });
+            let brokers = response.brokers.into_iter().map(|broker| broker.node_id);
+            let mut brokers: Vec<i32> = brokers.collect();
+            brokers.sort_unstable();
             Self { brokers, partitions }
         })
     }

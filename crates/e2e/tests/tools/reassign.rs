@@ -68,6 +68,9 @@ pub const FILES: &[(&str, &str)] = &[
 pub const ELECTIONS: &str = r"
     kafka-topics --create --topic moved --replica-assignment 1:2:3,2:3:1
     until moved: kafka-topics --list
+    until moved-0: kafka-log-dirs --describe --broker-list 1 --topic-list moved
+    until moved-0: kafka-log-dirs --describe --broker-list 2 --topic-list moved
+    until moved-0: kafka-log-dirs --describe --broker-list 3 --topic-list moved
     kafka-leader-election --election-type preferred --all-topic-partitions
     kafka-leader-election --election-type preferred --topic moved --partition 0
     kafka-leader-election --election-type PREFERRED --path-to-json-file {files}/elect-both.json
@@ -138,6 +141,7 @@ pub const MOVES: &str = r"
     kafka-configs --describe --entity-type topics --entity-name moved
     until throttled: kafka-configs --describe --entity-type brokers --entity-name 2
     kafka-configs --describe --entity-type brokers --entity-name 2
+    gone Replicas: 2,3,1: kafka-topics --describe --topic moved
     kafka-reassign-partitions --verify --reassignment-json-file {files}/fewer.json
     gone throttled: kafka-configs --describe --entity-type brokers --entity-name 2
     kafka-configs --describe --entity-type brokers --entity-name 2
@@ -159,6 +163,7 @@ pub const HELD: &str = r"
     shape: kafka-producer-perf-test --topic heavy --num-records 3000 --record-size 1000 --throughput -1
     kafka-reassign-partitions --execute --reassignment-json-file {files}/away.json --throttle 1000
     until Replicas: 2,1: kafka-topics --describe --topic heavy
+    until heavy-0: kafka-log-dirs --describe --broker-list 2 --topic-list heavy
     kafka-reassign-partitions --list
     kafka-reassign-partitions --verify --reassignment-json-file {files}/away.json
     kafka-reassign-partitions --execute --reassignment-json-file {files}/away.json
@@ -169,6 +174,7 @@ pub const HELD: &str = r"
     kafka-reassign-partitions --cancel --reassignment-json-file {files}/away.json --preserve-throttles
     until No partition reassignments found: kafka-reassign-partitions --list
     kafka-reassign-partitions --cancel --reassignment-json-file {files}/away.json
+    gone throttled: kafka-configs --describe --entity-type topics --entity-name heavy
     kafka-configs --describe --entity-type topics --entity-name heavy
     kafka-topics --delete --topic heavy
     gone heavy: kafka-topics --list

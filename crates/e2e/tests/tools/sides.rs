@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use e2e::java::Release;
 use e2e::process::Server;
+use e2e::raw::Told;
 use e2e::{Kafka, Klamm, klamm, wait};
 
 use super::differences;
@@ -103,6 +104,7 @@ impl Place<'_> {
                 // one of several brokers answers each time, and each may have heard or not
                 let times = if self.address.contains(',') { 6 } else { 1 };
                 wait::until(word, || (0..times).all(|_| printed() == wanted).then_some(()));
+                self.await_agreement();
                 return Ended::default();
             }
             Kind::Alone => behind.end(),
@@ -127,6 +129,16 @@ impl Place<'_> {
 }
 
 impl Place<'_> {
+    /// Waits until all brokers tell the same of the topics.
+    fn await_agreement(&self) {
+        let addresses: Vec<_> = self.address.split(',').collect();
+        wait::until("all brokers tell the same", || {
+            let ask = |address: &&str| Told::by(address.parse().ok()?, wait::PATIENCE).ok();
+            let told = addresses.iter().map(ask).collect::<Option<Vec<_>>>()?;
+            told.windows(2).all(|two| two[0] == two[1]).then_some(())
+        });
+    }
+
     /// The argument with the files that each of its patterns in the folder of data stands for.
     fn found(&self, arg: String) -> String {
         let data = self.data.display().to_string();
