@@ -266,7 +266,10 @@ impl Controller<'_> {
     }
 
     /// Eligible leaders were chosen by the old least ISR: another one forgets them.
-    fn forget_eligible(&self, resource: &ConfigResource) -> Option<MetadataRecord<'static>> {
+    pub(super) fn forget_eligible(
+        &self,
+        resource: &ConfigResource,
+    ) -> Option<MetadataRecord<'static>> {
         if !self.image.features().eligible_leaders() {
             return None;
         }

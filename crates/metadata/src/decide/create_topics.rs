@@ -10,9 +10,10 @@ use wire::create_topics_response::{CreatableTopicResult, CreateTopicsResponse};
 use wire::record_frame::MetadataRecord;
 use wire::topic_record::TopicRecord;
 
+use super::configs::MIN_ISR;
 use super::refusal::outcome;
 use super::{Command, Controller, Decision, Refusal, random_topic_id};
-use crate::image::{PartitionState, ResourceKind};
+use crate::image::{ConfigResource, PartitionState, ResourceKind};
 use crate::topic_name::{CLUSTER_METADATA_TOPIC, check_topic_name};
 
 /// Most partitions that one request may create, as in Kafka: with more, none is.
@@ -136,7 +137,12 @@ impl Controller<'_> {
                 value: Some(Cow::Owned((*value).to_owned())),
             })
         };
-        Ok(values.iter().map(record).collect())
+        let mut records: Vec<_> = values.iter().map(record).collect();
+        if values.contains_key(MIN_ISR) {
+            // there are none yet: Kafka says so all the same
+            records.extend(self.forget_eligible(&ConfigResource::topic(&topic.name)));
+        }
+        Ok(records)
     }
 
     fn placed_partitions(
