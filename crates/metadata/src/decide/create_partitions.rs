@@ -77,12 +77,12 @@ impl Controller<'_> {
             .ok_or(Refusal::silent(ErrorCode::UnknownTopicOrPartition))?;
         let additional = additional(topic, request.count)?;
         let factor = topic.partitions.values().next().map_or(1, |state| state.replicas.len());
+        let first = topic.partitions.keys().next_back().map_or(0, |last| last + 1);
         let states = match &request.assignments {
-            Some(assignments) => self.assigned(assignments, additional, factor)?,
+            Some(assignments) => self.assigned(assignments, first, additional, factor)?,
             None => self.place(item, additional, i16::try_from(factor).unwrap_or(i16::MAX))?,
         };
         let release = self.image.features().metadata_version();
-        let first = topic.partitions.keys().next_back().map_or(0, |last| last + 1);
         let records = (first..)
             .zip(&states)
             .map(|(index, state)| state.to_record(topic.id, index, release).into())
@@ -93,6 +93,7 @@ impl Controller<'_> {
     fn assigned(
         &self,
         assignments: &[CreatePartitionsAssignment],
+        first: i32,
         additional: usize,
         factor: usize,
     ) -> Result<Vec<PartitionState>, Refusal> {
@@ -105,7 +106,7 @@ impl Controller<'_> {
             )));
         }
         let mut states = Vec::with_capacity(assignments.len());
-        for (index, assignment) in assignments.iter().enumerate() {
+        for (index, assignment) in (first..).zip(assignments) {
             let replicas = self.check_manual(&assignment.broker_ids, Some(factor))?;
             states.push(self.partition_of(&replicas).ok_or_else(|| {
                 refuse(format!(
