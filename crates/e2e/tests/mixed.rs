@@ -7,6 +7,7 @@ mod steps;
 
 use std::path::PathBuf;
 
+use client::admin::{ConfigEntry, ConfigResource, NewTopic, ResourceKind};
 use e2e::cluster::{Plan, Quorum, Role};
 use e2e::workload::Load;
 use e2e::{Cluster, Product};
@@ -14,6 +15,10 @@ use steps::{EAGER_SNAPSHOTS, create, make_lead, plan, snapshots};
 
 /// The log begins at the newest snapshot but one.
 const FEW_SNAPSHOTS: &str = "metadata.max.retention.bytes=1\n";
+const FIRST: &str = "first";
+const CONFIG: (&str, &str) = ("retention.ms", "7654321");
+/// Controllers are 1 to 3.
+const BROKER: u8 = 4;
 
 /// Each node is killed in turn, brokers once they lead: among them three controllers, and with them
 /// whoever leads the quorum.
@@ -69,13 +74,14 @@ fn an_apache_broker_leads_and_follows_among_klamm_brokers_and_controllers() {
 }
 
 /// A leader whose log begins behind a snapshot gives its newest one, written by itself, to a controller
-/// that has lost its directory, and that then counts for a majority.
+/// that has lost its directory, and that then counts for a majority, and knows what was there before.
 #[test]
 fn klamm_and_apache_kafka_take_each_others_snapshots() {
     let (controllers, broker) = ([Product::Klamm, Product::Klamm, Product::Kafka], Product::Klamm);
     let settings = format!("{EAGER_SNAPSHOTS}{FEW_SNAPSHOTS}");
     let plan = plan(controllers, broker, Quorum::Static, &settings);
     let Some(mut cluster) = Cluster::start(&plan) else { return };
+    create_first(&cluster);
     // Apache Kafka's log begins anew with the snapshot that it takes first
     for (teacher, emptied) in [(1, 3), (3, 1)] {
         await_snapshot_and_no_beginning(&cluster, teacher);
@@ -89,7 +95,39 @@ fn klamm_and_apache_kafka_take_each_others_snapshots() {
         cluster.node_mut(2).kill();
         create(&cluster, &format!("by-{teacher}-and-{emptied}"));
         cluster.node_mut(2).restart();
+        make_lead(&mut cluster, emptied);
+        await_first_from_snapshot(&mut cluster);
     }
+}
+
+/// A topic with a config, which is in every snapshot.
+fn create_first(cluster: &Cluster) {
+    let topic = [NewTopic {
+        name: FIRST.to_owned(),
+        partitions: Some(1),
+        configs: [(CONFIG.0.to_owned(), CONFIG.1.to_owned())].into(),
+        ..NewTopic::default()
+    }];
+    cluster.await_state("the first topic is created", || {
+        // an attempt whose answer was lost may have been carried out
+        let _ = cluster.ask(async |admin| admin.create_topics(&topic, false).await);
+        cluster.topic(FIRST).is_some()
+    });
+}
+
+/// A broker that has lost its directory learns all that it knows from the leader's snapshot.
+fn await_first_from_snapshot(cluster: &mut Cluster) {
+    cluster.node_mut(BROKER).kill();
+    cluster.node_mut(BROKER).empty();
+    cluster.node_mut(BROKER).restart();
+    cluster.await_state("the broker knows what is in the snapshot", || {
+        let topic = ConfigResource::new(ResourceKind::Topic, FIRST);
+        let configs = cluster.ask(async |admin| admin.describe_configs(&topic, false).await);
+        let is_told = |entry: &ConfigEntry| {
+            (entry.name.as_str(), entry.value.as_deref()) == (CONFIG.0, Some(CONFIG.1))
+        };
+        configs.is_ok_and(|configs| configs.iter().any(is_told)) && cluster.topic(FIRST).is_some()
+    });
 }
 
 /// Creates topics until a controller has written a snapshot and its log begins behind an older one,
