@@ -8,6 +8,7 @@ use metadata::features::SHORT_SESSIONS;
 use metadata::image::BrokerRegistration;
 use metadata::{BrokerRun, SessionTimeouts, Sessions};
 use types::{BrokerEpoch, Instant, NodeId, Uuid};
+use wire::broker_registration_change_record::BrokerRegistrationChangeRecord;
 use wire::broker_registration_request::Feature;
 use wire::record_frame::MetadataRecord;
 
@@ -144,6 +145,27 @@ fn a_broker_goes_once_it_leads_nothing_and_all_have_seen_it() {
     assert_eq!(cluster.show("t", 0), "2@1 isr 2");
     let waiting = cluster.beat_with(1, false, |request| request.want_shut_down = true);
     assert!(!waiting.should_shut_down, "2 does not know yet");
+    let gone = cluster.beat_with(1, true, |request| request.want_shut_down = true);
+    assert!(gone.should_shut_down);
+}
+
+/// What sends a broker away may be so much that it is several batches, of which only the first is kept.
+#[test]
+fn who_takes_over_sends_away_whom_the_former_only_began_to() {
+    let mut cluster = Cluster::of(2);
+    cluster.place("t", &[&[1, 2]]);
+    let (broker_id, broker_epoch) = (1, cluster.epoch(1));
+    let begun = BrokerRegistrationChangeRecord {
+        broker_id,
+        broker_epoch,
+        in_controlled_shutdown: 1,
+        ..BrokerRegistrationChangeRecord::default()
+    };
+    cluster.write(vec![begun.into()]);
+    assert_eq!(cluster.show("t", 0), "1@0 isr 1,2");
+    let stopping = cluster.beat_with(1, true, |request| request.want_shut_down = true);
+    assert!(!stopping.should_shut_down, "it led until now");
+    assert_eq!(cluster.show("t", 0), "2@1 isr 2");
     let gone = cluster.beat_with(1, true, |request| request.want_shut_down = true);
     assert!(gone.should_shut_down);
 }

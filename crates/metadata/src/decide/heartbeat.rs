@@ -60,7 +60,12 @@ impl Command for Heartbeat {
             }
         };
         let (stage, next) = self.stages(controller, broker);
-        let mut records = if stage == next { Vec::new() } else { controller.enter(broker, next) };
+        let mut records = match stage == next {
+            // who took over may have found no more than the beginning of what lets the broker go
+            true if next == Stage::Stopping => controller.follow(Availability::Leaving(broker.id)),
+            true => Vec::new(),
+            false => controller.enter(broker, next),
+        };
         // what is decided for the directories builds on what was decided for the broker
         let between = controller.image.after(&records);
         let controller = Controller { image: &between, ..*controller };
