@@ -16,7 +16,9 @@ use types::{BrokerEpoch, ErrorCode, LeaderEpoch, NodeId, Offset};
 use wire::abort_transaction_record::AbortTransactionRecord;
 use wire::feature_level_record::FeatureLevelRecord;
 use wire::record_frame::MetadataRecord;
-use wire::{BrokerHeartbeatRequest, BrokerRegistrationRequest};
+use wire::{
+    BrokerHeartbeatRequest, BrokerRegistrationRequest, ElectLeadersRequest, ElectLeadersResponse,
+};
 
 use crate::env::{Checked, Env, Return, ShellRule};
 use crate::message::{Command, Outcome, Reply};
@@ -68,7 +70,8 @@ impl Process {
         active.sessions.take_over(env.instant(), self.replay.latest().cluster());
         active.balance_at = env.now + BALANCE_EVERY_MS;
         let has_version = active.latest.latest().features().has_metadata_version();
-        if active.latest.in_transaction() {
+        if active.latest.in_transaction() && !env.is_broken(ShellRule::KeepsTransactionOpen) {
+            env.shadow.visit("aborts a transaction");
             let reason = Some("the leader before has left it".into());
             let abort = AbortTransactionRecord { reason }.into();
             self.write_records(env, vec![abort], Unity::Parts, BATCH_BYTES_MAX)?;
@@ -84,7 +87,13 @@ impl Process {
             Command::Register(request) => self.register(env, request)?,
             Command::Heartbeat(request) => self.heartbeat(env, request)?,
             Command::AlterPartition(request) => {
-                Outcome::AlterPartition(self.decide(env, &AlterPartition(request))?)
+                let reply = self.decide(env, &AlterPartition(request))?;
+                let all = reply.topics.iter().flat_map(|topic| &topic.partitions);
+                let ineligible = ErrorCode::IneligibleReplica.code();
+                if all.into_iter().any(|partition| partition.error_code == ineligible) {
+                    env.shadow.visit("refuses a member of an ISR");
+                }
+                Outcome::AlterPartition(reply)
             }
             Command::AssignDirectories(request) => {
                 let reply = self.decide(env, &AssignReplicasToDirs(request))?;
@@ -107,10 +116,7 @@ impl Process {
                 let first = reply.responses.first().and_then(|topic| topic.partitions.first());
                 admin(first.map(|partition| partition.error_code))
             }
-            Command::ElectLeaders(request) => {
-                let reply = self.decide(env, &ElectLeaders(request))?;
-                admin(Some(reply.error_code))
-            }
+            Command::ElectLeaders(request) => self.elect(env, request)?,
             Command::UpdateFeatures(request) => {
                 let reply = self.decide(env, &Command::update(request))?;
                 admin(Some(reply.error_code))
@@ -144,7 +150,10 @@ impl Process {
         let session_alive = self.active.as_ref().is_some_and(|active| {
             let known = active.latest.latest().cluster().broker(broker);
             let run = known.map(|known| BrokerRun { broker, epoch: known.epoch });
-            run.is_some_and(|run| active.sessions.is_alive(now, run))
+            // who comes for one that is cut off has its addresses, and so its place
+            let waits =
+                |run| active.sessions.is_alive(now, run) && !active.sessions.is_cut_off(run);
+            run.is_some_and(waits)
         });
         let reply =
             self.decide(env, &RegisterBroker { request, cluster: CLUSTER, session_alive })?;
@@ -184,6 +193,23 @@ impl Process {
             }
         }
         Ok(Outcome::Heartbeat(reply))
+    }
+
+    fn elect(
+        &mut self,
+        env: &mut Env,
+        request: ElectLeadersRequest<'static>,
+    ) -> Result<Outcome, String> {
+        let reply = match env.is_broken(ShellRule::HoldsNoElection) {
+            true => ElectLeadersResponse::default(),
+            false => self.decide(env, &ElectLeaders(request))?,
+        };
+        let end = self.log.end();
+        if !self.is_doomed && self.log.start() < end {
+            let last = self.log.batches(end.plus(-1), end).pop();
+            last.map_or(Ok(()), |last| env.shadow.elects(end, last.epoch))?;
+        }
+        Ok(admin(Some(reply.error_code)))
     }
 
     /// Fences whom nobody has heard of, and puts leaders where they should be from time to time.

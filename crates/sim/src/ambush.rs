@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! Joiner   a leader proposes who has caught up ─▶ that one loses power, is back at once, and does not
-//!            hear its leader; the proposal comes late ─▶ Growth
-//! Growth   an ISR has grown ─▶ its leader ends
+//!            ask its leader for a while; the proposal comes late ─▶ Growth
+//! Growth   an ISR has grown ─▶ everybody else in it ends
 //! Reader   one follower alone is sent a record ─▶ the leader ends; the others do not hear each other
 //!            ─▶ Writer
 //! Writer   the next leader has appended a record ─▶ it ends too; the others hear each other
+//! Half     one controller alone is sent the beginning of a transaction ─▶ the active one ends
 //! ```
 
 use types::NodeId;
@@ -24,11 +25,13 @@ pub enum Moment {
     Growth,
     Reader,
     Writer(Key),
+    Half,
 }
 
 impl Moment {
     /// With which an ambush may begin.
-    pub const FIRST: [Self; 3] = [Self::Joiner, Self::Growth, Self::Reader];
+    pub const FIRST: [Self; 5] =
+        [Self::Joiner, Self::Growth, Self::Reader, Self::Half, Self::Joiner];
 }
 
 /// Who was seen in it.
@@ -37,16 +40,21 @@ pub enum Sight {
     Joiner { leader: Place, joiner: Place },
     Reader { key: Key, leader: Place },
     Writer,
+    Half,
 }
 
 #[derive(Debug, Default)]
 pub struct Ambush {
     pub waits_for: Option<Moment>,
     pub seen: Option<Sight>,
+    /// Who loses power now loses whatever was not synced.
+    pub takes_all: bool,
 }
 
 /// So long a proposal is under way whose follower is lost meanwhile: time enough to be registered again.
-const LATE_MS: i64 = 500;
+const LATE_MS: i64 = 650;
+/// So much longer that follower waits before it asks its leader for anything.
+const LATER_MS: i64 = 200;
 
 impl Process {
     /// A leader is about to propose this ISR instead of that one; how late it arrives, if it is seen.
@@ -77,35 +85,49 @@ impl Process {
 }
 
 impl World {
-    /// Strikes where somebody was seen.
+    /// Strikes where somebody was seen, and looks who has joined an ISR.
     pub fn strike(&mut self) -> Checked {
-        let ambush = &mut self.env.ambush;
-        if let Some(seen) = ambush.seen.take() {
-            return self.guarded(|world| world.strike_at(seen));
+        let grown = std::mem::take(&mut self.env.shadow.grown);
+        for (key, joiner) in grown {
+            self.joins_with_all(key, joiner)?;
+            if self.env.ambush.waits_for.take_if(|moment| *moment == Moment::Growth).is_some() {
+                self.strike_beside(key, joiner);
+            }
         }
-        let grown = self.env.shadow.grown.take();
-        let Some(key) = grown.filter(|_| ambush.waits_for == Some(Moment::Growth)) else {
-            return Ok(());
-        };
-        ambush.waits_for = None;
+        match self.env.ambush.seen.take() {
+            Some(seen) => self.guarded(|world| world.strike_at(seen)),
+            None => Ok(()),
+        }
+    }
+
+    /// Everybody else in the ISR ends.
+    fn strike_beside(&mut self, key: Key, joiner: NodeId) {
         let topic = self.env.shadow.image().topics().get(key.0);
-        let leader = topic.and_then(|topic| topic.partitions.get(&key.1)).map(|state| state.leader);
-        let Some(place) = leader.and_then(|id| Place::try_from(id.0).ok()) else { return Ok(()) };
-        if self.ends(place, Loss::Process) {
-            self.env.shadow.visit("strikes when an ISR grows");
-            self.restart_later(place);
+        let Some(state) = topic.and_then(|topic| topic.partitions.get(&key.1)).cloned() else {
+            return;
+        };
+        for id in state.isr.iter().filter(|id| **id != joiner) {
+            let Ok(place) = Place::try_from(id.0) else { continue };
+            if self.ends(place, Loss::Process) {
+                self.env.shadow.visit("strikes when an ISR grows");
+                self.restart_later(place);
+            }
         }
-        Ok(())
     }
 
     fn strike_at(&mut self, seen: Sight) -> Checked {
         match seen {
             Sight::Joiner { leader, joiner } => {
-                if self.env.shape.loses_power && self.ends(joiner, Loss::Power) {
-                    self.restarts.push((self.env.now + 1, joiner));
-                    self.env.network.cut.extend([(leader, joiner), (joiner, leader)]);
-                    self.env.ambush.waits_for = Some(Moment::Growth);
-                    self.env.shadow.visit("strikes who is to join an ISR");
+                if !self.ends_at_once(joiner, Loss::Power) {
+                    self.env.ambush.waits_for.get_or_insert(Moment::Joiner);
+                    return Ok(());
+                }
+                self.env.ambush.waits_for = Some(Moment::Growth);
+                self.env.shadow.visit("strikes who is to join an ISR");
+                self.start(joiner)?;
+                let broker = self.nodes[joiner].process().and_then(|p| p.broker.as_mut());
+                if let Some(broker) = broker {
+                    broker.fetchers.insert(leader, self.env.now + LATE_MS + LATER_MS);
                 }
             }
             Sight::Reader { key, leader } => {
@@ -122,8 +144,20 @@ impl World {
                 self.env.network.cut.clear();
                 self.env.shadow.visit("strikes who has written alone");
             }
+            Sight::Half => self.env.shadow.visit("strikes in the middle of a transaction"),
         }
         Ok(())
+    }
+
+    /// Ends a node's process, where that may be, and everybody knows at once: who waits for the end of a
+    /// session comes back too late. A loss of power takes whatever was not synced.
+    pub fn ends_at_once(&mut self, place: Place, loss: Loss) -> bool {
+        let tells_gone = std::mem::replace(&mut self.env.shape.tells_gone, true);
+        self.env.ambush.takes_all = true;
+        let has_ended = self.env.shape.loses_power && self.ends(place, loss);
+        self.env.ambush.takes_all = false;
+        self.env.shape.tells_gone = tells_gone;
+        has_ended
     }
 
     /// Ends a node's process, where that may be.

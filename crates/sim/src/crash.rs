@@ -34,7 +34,7 @@ impl Node {
         }
         if loss == Loss::Power {
             let keys = env.shadow.keys_on(place);
-            env.shadow.lose(place, &keys);
+            env.shadow.lose(place, &keys, run.is_some());
             env.shadow.visit("loses power");
             process.note_ends();
         }
@@ -43,14 +43,15 @@ impl Node {
     }
 
     fn gone(&mut self, env: &mut Env, loss: Loss) {
-        env.shadow.losses.stopped(self.place);
+        env.shadow.losses.leaves(self.place);
         env.shadow.decided.remove(&self.place);
-        let chance = &mut env.chance;
+        let (chance, takes_all) = (&mut env.chance, env.ambush.takes_all);
         self.end(|stable| {
             stable.metadata = stable.metadata.survive(Survival::Some(chance.bits()));
             for directory in &mut stable.directories {
                 let survival = match loss {
                     Loss::Process => Survival::Everything,
+                    Loss::Power if takes_all => Survival::SyncedOnly,
                     Loss::Power => Survival::Some(chance.bits()),
                 };
                 directory.disk = directory.disk.survive(survival);
@@ -60,11 +61,13 @@ impl Node {
     }
 
     /// Asks the controller to be let go.
-    pub fn begin_stop(&mut self) {
+    pub fn begin_stop(&mut self, env: &mut Env) {
+        let place = self.place;
         let broker = self.process().and_then(|process| process.broker.as_mut());
         if let Some(broker) = broker.filter(|broker| broker.stop == Stop::Stays) {
             broker.stop = Stop::Wanted;
             broker.next_beat = 0;
+            env.shadow.losses.leaves(place);
         }
     }
 
@@ -86,7 +89,7 @@ impl Node {
         let epoch = broker.epoch;
         env.narrate(|| format!("node {} stops", self.place));
         env.shadow.visit("stops");
-        env.shadow.losses.stopped(self.place);
+        env.shadow.losses.leaves(self.place);
         env.shadow.decided.remove(&self.place);
         let chance = &mut env.chance;
         self.end(|stable| {

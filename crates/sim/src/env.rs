@@ -47,6 +47,12 @@ pub enum ShellRule {
     KeepsImage,
     /// A leader takes a follower's position for one in its own log, whatever epoch it names.
     TrustsPositions,
+    /// A controller answers that leaders are elected, and elects none.
+    HoldsNoElection,
+    /// A controller that takes over goes on in the transaction that it finds open.
+    KeepsTransactionOpen,
+    /// A broker that comes back after a crash says that it has stopped in order.
+    ClaimsOrder,
     /// A broker that comes back leads what its former life led, before it is registered.
     LeadsUnregistered,
 }

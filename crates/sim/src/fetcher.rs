@@ -22,8 +22,8 @@ enum Then {
 impl Broker {
     /// Asks every leader that is not being asked for what its followers here want.
     pub fn fetch(&mut self, process: &mut Process, env: &mut Env) {
-        let Some(broker_epoch) = self.epoch else { return };
         self.fetchers.retain(|_, until| *until > env.now);
+        let Some(broker_epoch) = self.epoch else { return };
         let mut wanted: Vec<(Place, Key, Fetch)> = Vec::new();
         for partition in self.partitions.values().filter(|partition| !partition.has_failed) {
             let Role::Follower(follower) = &partition.role else { continue };

@@ -7,7 +7,7 @@ use types::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::ambush::{Moment, Sight};
 use crate::broker::Broker;
-use crate::env::{Checked, Env, Return, ShellRule};
+use crate::env::{Checked, Env, Return, ShellRule, must};
 use crate::message::{Consumed, FollowRequest, Key, ProduceRequest, Reply};
 use crate::partition::{LogEpochs, Partition, Waiter, Work};
 use crate::process::Process;
@@ -230,7 +230,14 @@ impl Partition {
         let is_judged = !env.is_broken(ShellRule::TrustsPositions);
         if is_judged && fetch.last_fetched != LeaderEpoch::NONE {
             match divergence(&LogEpochs(&self.log), fetch.offset, fetch.last_fetched) {
-                Err(_) => return refused(ErrorCode::OffsetOutOfRange),
+                Err(_) => {
+                    // it notes its epoch before its first record
+                    must(fetch.last_fetched > epoch, || {
+                        let last = fetch.last_fetched;
+                        format!("the leader of {epoch:?} cannot tell where {last:?} ends")
+                    })?;
+                    return refused(ErrorCode::OffsetOutOfRange);
+                }
                 Ok(Some(end)) => return Ok((Fetched::Diverging(end), Vec::new())),
                 Ok(None) => {}
             }

@@ -13,7 +13,7 @@ use wire::broker_registration_request::{BrokerRegistrationRequest, Feature, List
 
 use crate::active::CLUSTER;
 use crate::broker::{Asked, Broker, Errand, REQUEST_MS, Stop};
-use crate::env::{Checked, Env};
+use crate::env::{Checked, Env, ShellRule};
 use crate::message::{Command, Key, Outcome, Reply, Request};
 use crate::partition::{Partition, folder};
 use crate::process::Process;
@@ -34,7 +34,7 @@ impl Broker {
             return;
         };
         let (command, errand) = match self.epoch {
-            None => (Command::Register(self.registration(process)), Errand::Register),
+            None => (Command::Register(self.registration(process, env)), Errand::Register),
             Some(epoch) => (Command::Heartbeat(self.heartbeat(process, epoch)), Errand::Heartbeat),
         };
         let until = env.now + REQUEST_MS;
@@ -45,9 +45,11 @@ impl Broker {
         }
     }
 
-    fn registration(&self, process: &Process) -> BrokerRegistrationRequest<'static> {
+    fn registration(&self, process: &Process, env: &Env) -> BrokerRegistrationRequest<'static> {
         let works = |dir: &&crate::process::Directory| !dir.is_dead;
-        let previous = process.stable.stopped_in;
+        let known = process.image.cluster().broker(process.id()).map(|broker| broker.epoch);
+        let claimed = known.filter(|_| env.is_broken(ShellRule::ClaimsOrder));
+        let previous = process.stable.stopped_in.or(claimed);
         BrokerRegistrationRequest {
             broker_id: process.id().0,
             cluster_id: CLUSTER.into(),

@@ -11,9 +11,6 @@ use wire::record_frame::MetadataRecord;
 
 use crate::records::{NOBODY, read};
 
-/// What one fetch brings at most, so that followers come by partial answers.
-const FETCH_BYTES_MAX: u32 = 4_000;
-
 pub struct MetadataLog {
     log: Log<MemDisk>,
 }
@@ -109,9 +106,9 @@ impl MetadataLog {
         self.log.delete_records(start).expect("a disk that works");
     }
 
-    pub fn fetch(&mut self, from: Offset) -> Vec<u8> {
+    pub fn fetch(&mut self, from: Offset, bytes_max: u32) -> Vec<u8> {
         let end = self.end();
-        read(&mut self.log, from, end, FETCH_BYTES_MAX).expect("a position in the log")
+        read(&mut self.log, from, end, bytes_max).expect("a position in the log")
     }
 
     /// The batches of `from..to`.
@@ -146,6 +143,14 @@ impl StoredBatch {
         }
         let record = |value| MetadataRecord::decode(value).expect("our own bytes").0.into_owned();
         Content::Records(values.map(record).collect())
+    }
+
+    /// Whether it begins a transaction that it does not end.
+    pub fn begins_transaction(&self, controls: &[ControlRecord]) -> bool {
+        let Content::Records(records) = self.content(controls) else { return false };
+        let begins = |record: &_| matches!(record, MetadataRecord::BeginTransaction(_));
+        let ends = |record: &_| matches!(record, MetadataRecord::EndTransaction(_));
+        records.iter().any(begins) && !records.iter().any(ends)
     }
 
     /// The control records among it, with their places.

@@ -1,8 +1,4 @@
 //! Whether the simulator notices: for each promise, rules broken on purpose that break it.
-//!
-//! Two rules of `replica` need an order of messages too rare for so few whole histories, and are left to
-//! that crate's own simulation: that an ISR names the runs of its brokers (KIP-903), and that a leader
-//! notes its epoch before its first record. Ambushes come by the faults that they are about.
 
 use coordinator::Broken as Group;
 use log::Broken as Log;
@@ -12,18 +8,23 @@ use replica::BrokenRule as Replica;
 use crate::env::Mutation;
 use crate::env::ShellRule as Shell;
 use crate::search::Search;
+use crate::tests::number;
 
 /// Within so many histories every broken rule is noticed.
 const SEEDS_TO_NOTICE: u64 = 200;
 
 /// A promise that holds at every step, or comes true after healing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Promise {
+pub enum Promise {
     OneQuorumLeader,
     OnePartitionLeader,
     /// Committed metadata is never lost or changed.
     Metadata,
+    /// An election that was asked for is held.
+    Elections,
     LogsMatch,
+    /// Whoever follows is told where its log parts from the leader's.
+    LogsMeet,
     WatermarkRises,
     AcknowledgedStays,
     NoDuplicates,
@@ -34,11 +35,13 @@ enum Promise {
 }
 
 impl Promise {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::OneQuorumLeader,
         Self::OnePartitionLeader,
         Self::Metadata,
+        Self::Elections,
         Self::LogsMatch,
+        Self::LogsMeet,
         Self::WatermarkRises,
         Self::AcknowledgedStays,
         Self::NoDuplicates,
@@ -63,14 +66,21 @@ impl Promise {
                 "was created and is not",
                 "was deleted and is there",
                 "was answered and is not so",
+                "was removed and is still",
                 "lacks partitions",
                 "synced",
             ],
+            Self::Elections => &["had an election and is"],
             Self::LogsMatch => &["is committed", "lacks Entry"],
+            Self::LogsMeet => &["cannot tell where"],
             Self::WatermarkRises => &["falls from"],
-            Self::AcknowledgedStays => {
-                &["is acknowledged at", "was acknowledged at", "lacks Entry", "which is committed"]
-            }
+            Self::AcknowledgedStays => &[
+                "is acknowledged at",
+                "was acknowledged at",
+                "lacks Entry",
+                "which is committed",
+                "still counts as one that has all",
+            ],
             Self::NoDuplicates => &["is twice in"],
             Self::OneOwner => &["both own"],
             Self::OffsetsStay => &["was committed"],
@@ -95,12 +105,17 @@ const MUTATIONS: &[(Promise, Mutation)] = &[
     (Promise::Metadata, Mutation::Shell(Shell::KeepsUncommitted)),
     (Promise::Metadata, Mutation::Shell(Shell::KeepsImage)),
     (Promise::Metadata, Mutation::Shell(Shell::SpeaksEarly)),
+    (Promise::Metadata, Mutation::Shell(Shell::KeepsTransactionOpen)),
+    (Promise::Elections, Mutation::Shell(Shell::HoldsNoElection)),
     (Promise::LogsMatch, Mutation::Shell(Shell::TrustsPositions)),
+    (Promise::LogsMeet, Mutation::Replica(Replica::NotesNoEpoch)),
     (Promise::WatermarkRises, Mutation::Replica(Replica::WatermarkFalls)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::AcknowledgesAlone)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::CountsProposedShrink)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::AdvancesBelowMinimum)),
     (Promise::AcknowledgedStays, Mutation::Replica(Replica::JoinsBelowHighWatermark)),
+    (Promise::AcknowledgedStays, Mutation::Replica(Replica::ForgetsBrokerEpochs)),
+    (Promise::AcknowledgedStays, Mutation::Shell(Shell::ClaimsOrder)),
     (Promise::NoDuplicates, Mutation::Log(Log::KnowsProducers)),
     (Promise::OneOwner, Mutation::Group(Group::NextGeneration)),
     (Promise::OffsetsStay, Mutation::Shell(Shell::GroupsSpeakEarly)),
@@ -108,13 +123,21 @@ const MUTATIONS: &[(Promise, Mutation)] = &[
     (Promise::Liveness, Mutation::Replica(Replica::KeepsWhatDiverges)),
 ];
 
+/// The rules whose names contain that.
+pub fn named(rule: &str) -> impl Iterator<Item = (Promise, Mutation)> {
+    MUTATIONS.iter().copied().filter(move |(_, mutation)| format!("{mutation:?}").contains(rule))
+}
+
+/// `RULE=name` tries one of them alone, `SEEDS=n` in so many histories.
 #[test]
 fn every_broken_rule_is_noticed() {
+    let rule = std::env::var("RULE").unwrap_or_default();
+    let seeds = number("SEEDS").unwrap_or(SEEDS_TO_NOTICE);
     let mut unnoticed = Vec::new();
-    for (promise, mutation) in MUTATIONS {
+    for (promise, mutation) in named(&rule) {
         let search = Search {
-            seeds: 1..SEEDS_TO_NOTICE + 1,
-            mutation: Some(*mutation),
+            seeds: 1..seeds + 1,
+            mutation: Some(mutation),
             goes_on: || true,
             is_wanted: |violation: &String| promise.is_broken_by(violation),
         };

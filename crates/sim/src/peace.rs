@@ -54,6 +54,32 @@ impl World {
         must(processes.iter().all(is_there), states)
     }
 
+    /// Who has joined an ISR has whatever is committed, unless it has left again, or that run of it is over.
+    pub fn joins_with_all(&mut self, key: Key, id: NodeId) -> Checked {
+        let image = self.env.shadow.image();
+        let topic = image.topics().get(key.0);
+        let state = topic.and_then(|topic| topic.partitions.get(&key.1));
+        if state.is_none_or(|state| !state.isr.contains(&id)) {
+            return Ok(());
+        }
+        let known = image.cluster().broker(id).map(|broker| broker.epoch);
+        let Some(node) = self.nodes.iter_mut().find(|node| node_id(node.place) == id) else {
+            return Ok(());
+        };
+        let process = node.process().filter(|process| !process.is_doomed);
+        let broker = process.and_then(|process| process.broker.as_mut());
+        let Some(broker) = broker.filter(|broker| broker.epoch.is_some() && broker.epoch == known)
+        else {
+            return Ok(());
+        };
+        let Some(partition) = broker.partitions.get_mut(&key).filter(|p| !p.has_failed) else {
+            return Ok(());
+        };
+        let (start, end) = (partition.log.start_offset(), partition.log.end_offset());
+        let bytes = read_all(&mut partition.log, start, end).unwrap_or_default();
+        self.env.shadow.joins(key, id, &entries(&bytes))
+    }
+
     fn replica(&self, key: Key, id: NodeId) -> Option<&Partition> {
         let place = usize::try_from(id.0).ok()?;
         self.nodes.get(place)?.up()?.broker.as_ref()?.partitions.get(&key)

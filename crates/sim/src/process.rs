@@ -148,6 +148,11 @@ impl Process {
             env.answer(back, Reply::Control(Outcome::NotController));
             return Ok(());
         }
+        if let Command::UnregisterBroker(broker) = command
+            && !env.shadow.may_forget(broker)
+        {
+            return Ok(());
+        }
         self.command(env, back, command)
     }
 

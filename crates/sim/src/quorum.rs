@@ -7,15 +7,20 @@ use raft::message::{
 use raft::{Answer, Effect, Effects, Input, LogEnd, RequestId, RoleChange, RoleKind, SnapshotId};
 use types::{ErrorCode, Offset};
 
+use crate::ambush::{Moment, Sight};
 use crate::broker::Asked;
 use crate::env::{Checked, Env, ShellRule, Snapshot, must};
 use crate::message::{Reply, Request};
 use crate::metadata_log::{Content, epoch_starts, stored};
-use crate::process::Process;
+use crate::process::{Process, node_id};
 
 /// Of every simulated snapshot, and of one piece of it.
 const SNAPSHOT_BYTES: u64 = 100;
 const PIECE_BYTES: u64 = 40;
+/// What one fetch brings at most, so that followers come by partial answers.
+const FETCH_BYTES_MAX: u32 = 4_000;
+/// One batch.
+const FETCH_BYTES_MIN: u32 = 1;
 /// What a leader may stay without hearing of anyone: check-quorum's time.
 const DESERTED_MS_MAX: i64 = 3_000;
 
@@ -245,9 +250,14 @@ impl Process {
     fn respond(&mut self, env: &mut Env, id: RequestId, answer: Answer) {
         let Some(back) = self.waiting.remove(&id) else { return };
         let mut bytes = Vec::new();
+        let is_watched = env.ambush.waits_for == Some(Moment::Half);
+        let mut is_half = false;
         let reply = reply_of(answer, |from| {
-            bytes = self.log.fetch(from);
+            let bytes_max = if is_watched { FETCH_BYTES_MIN } else { FETCH_BYTES_MAX };
+            bytes = self.log.fetch(from, bytes_max);
             let batches = stored(&bytes);
+            let last = batches.last().filter(|_| is_watched);
+            is_half = last.is_some_and(|last| last.begins_transaction(&env.controls));
             let controls = batches.iter().flat_map(|batch| batch.controls(&env.controls));
             FetchedRecords {
                 base: from,
@@ -258,6 +268,10 @@ impl Process {
         });
         if let Some(reply) = reply {
             env.answer(back, Reply::Quorum { reply, bytes });
+        }
+        let is_voter = self.raft.voters().ids().contains(&node_id(back.to));
+        if is_half && is_voter {
+            self.is_in_sight(env, Moment::Half, Sight::Half);
         }
     }
 }

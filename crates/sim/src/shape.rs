@@ -42,7 +42,7 @@ pub struct Shape {
 }
 
 /// A topic of two partitions needs more.
-const SMALL_BATCH_BYTES: usize = 400;
+pub const SMALL_BATCH_BYTES: usize = 400;
 
 impl Shape {
     pub fn of(seed: u64) -> Self {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::env::Violation;
+use crate::mutations;
 use crate::plan::Plan;
 use crate::search::Search;
 use crate::shrink::{fails, shrink};
@@ -30,6 +31,8 @@ const VISITED: &[&str] = &[
     "refuses an admin",
     "takes a snapshot",
     "splits a decision",
+    "aborts a transaction",
+    "forgets a broker that runs",
     // the network
     "delays a message",
     "loses a message",
@@ -59,6 +62,7 @@ const VISITED: &[&str] = &[
     "strikes when an ISR grows",
     "strikes who has told one follower",
     "strikes who has written alone",
+    "strikes in the middle of a transaction",
     // the machines
     "leads the quorum",
     "resigns",
@@ -67,6 +71,7 @@ const VISITED: &[&str] = &[
     "leads a partition",
     "cuts a partition",
     "proposes an ISR",
+    "refuses a member of an ISR",
     // clients
     "acknowledges",
     "acknowledges with acks=1",
@@ -77,11 +82,11 @@ const VISITED: &[&str] = &[
     "commits an offset",
 ];
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// `SEED=n`, or `PLAN=file` for one that was kept.
+/// `SEED=n`, or `PLAN=file` for one that was kept; with `RULE=name` under a rule that is broken.
 fn replayed() -> Option<Plan> {
     let kept = std::env::var("PLAN").ok();
     let kept = kept.map(|path| std::fs::read_to_string(path).expect("a file"));
@@ -94,7 +99,8 @@ fn replayed() -> Option<Plan> {
 fn seeds_hold() {
     if let Some(plan) = replayed() {
         let seed = plan.seed;
-        let mut world = World::new(plan, None);
+        let broken = std::env::var("RULE").ok().and_then(|rule| mutations::named(&rule).next());
+        let mut world = World::new(plan, broken.map(|(_, mutation)| mutation));
         world.env.narrates = true;
         let outcome = world.run();
         assert!(outcome.is_ok(), "SEED={seed}: {}", outcome.err().unwrap_or_default());

@@ -21,7 +21,7 @@ pub const OPERATION: Operation = Operation {
         }
         directories[at].disk.fail_from(0, Outage::Crash);
         world.env.shadow.losses.fails(place, directories[at].id);
-        world.env.shadow.lose(place, &keys);
+        world.env.shadow.lose(place, &keys, false);
         world.env.shadow.visit("loses a directory");
         world.touch(place, |process, env| {
             process.with_broker(env, |broker, process, env| {

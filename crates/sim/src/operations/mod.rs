@@ -11,7 +11,7 @@ mod cut;
 mod delete_topic;
 mod directory_dies;
 mod disk_full;
-mod elect_leaders;
+pub mod elect_leaders;
 mod isolate;
 mod lose_power;
 mod mend;

@@ -6,26 +6,28 @@
 //! replica that may be asked to lead has lost records keeps a *safe* one. Safe is a replica
 //!
 //! - that has lost nothing since it was last in sync,
-//! - whose broker runs, in the run that the controllers know: they strike out one that comes back
-//!   without having stopped in order, whatever it has;
+//! - whose broker runs and is to go on, in the run that the controllers know: they strike out one that
+//!   comes back without having stopped in order, whatever it has;
 //! - that reaches every controller: one that is silent leaves the ISR;
 //! - whose log directory works and has room: one that went offline is used again when its broker has
 //!   been started anew, and so struck out;
 //! - that is in the ISR or an eligible leader, whichever of the decisions under way is kept.
 //!
 //! A fault that would take the last safe replica away is not dealt (operations ask
-//! [`Shadow::may_crash`] and [`Shadow::may_lose`]), or is taken back ([`Shadow::is_guarded`]). Without a
-//! safe one the ISR and the eligible leaders end up empty, and Kafka's controller, like this one, elects
-//! the last leader that it knew: it is taken for the one that lost least (KIP-966), and may have lost.
+//! [`Shadow::may_crash`] and [`Shadow::may_lose`]), or is taken back ([`Shadow::is_guarded`]). A command
+//! that takes a broker out of the cluster is obeyed whatever it has, here as in Kafka: where it is the last
+//! safe one, the command is lost on its way ([`Shadow::may_forget`]). Without a safe one the ISR and the
+//! eligible leaders end up empty, and Kafka's controller, like this one, elects the last leader that it
+//! knew: it is taken for the one that lost least (KIP-966), and may have lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use metadata::Seeded;
 use metadata::image::{DIRECTORY_UNASSIGNED, Image, PartitionState};
-use types::{BrokerEpoch, Uuid};
+use types::{BrokerEpoch, NodeId, Uuid};
 
 use super::Shadow;
-use crate::env::Place;
+use crate::env::{Checked, Place, must};
 use crate::message::Key;
 use crate::process::node_id;
 use crate::shape::Shape;
@@ -39,10 +41,18 @@ pub enum Loss {
     Power,
 }
 
+/// In which run of its broker a replica lost records, and how.
+#[derive(Debug, Clone, Copy)]
+struct Lost {
+    run: BrokerEpoch,
+    /// With all the machine, in a run in which it was registered: before it hosts nothing.
+    with_power: bool,
+}
+
 #[derive(Debug, Default)]
 pub struct Losses {
-    /// Replicas that lost records, and in which run of their broker.
-    lost: BTreeMap<(Place, Key), BrokerEpoch>,
+    /// Replicas that lost records.
+    lost: BTreeMap<(Place, Key), Lost>,
     /// Brokers that run, and in which run.
     running: BTreeMap<Place, BrokerEpoch>,
     /// Until when a node may be taken for dead that was paused, or cut off from some controller.
@@ -57,7 +67,8 @@ impl Losses {
         self.running.insert(place, epoch);
     }
 
-    pub fn stopped(&mut self, place: Place) {
+    /// It runs no more, or wants to be let go.
+    pub fn leaves(&mut self, place: Place) {
         self.running.remove(&place);
     }
 
@@ -93,13 +104,29 @@ impl Losses {
         }
     }
 
+    /// A broker's next run is registered: whoever lost power in the one before has not stopped in order,
+    /// and does not count any more as one that has all.
+    pub fn strikes_out(&self, image: &Image, id: NodeId) -> Checked {
+        let Some(broker) = image.cluster().broker(id) else { return Ok(()) };
+        let runs_again = |lost: &Lost| lost.with_power && lost.run < broker.epoch;
+        let theirs = |place: Place, lost: &Lost| node_id(place) == id && runs_again(lost);
+        for ((place, key), _) in self.lost.iter().filter(|((place, _), l)| theirs(*place, l)) {
+            let Some(state) = state(image, *key) else { continue };
+            let counts = state.isr.contains(&id) || state.eligible_leaders.contains(&id);
+            must(!counts || !image.features().eligible_leaders(), || {
+                format!("node {place} lost power and still counts as one that has all of {state:?}")
+            })?;
+        }
+        Ok(())
+    }
+
     /// A replica that is in sync again in a later run of its broker has all that it had lost.
     pub fn forget_mended(&mut self, image: &Image) {
-        self.lost.retain(|(place, key), run| {
+        self.lost.retain(|(place, key), lost| {
             let state = state(image, *key);
             let epoch = image.cluster().broker(node_id(*place)).map(|broker| broker.epoch);
             let is_mended = |state: &PartitionState| state.isr.contains(&node_id(*place));
-            let is_later = epoch.is_some_and(|epoch| epoch > *run);
+            let is_later = epoch.is_some_and(|epoch| epoch > lost.run);
             state.is_some_and(|state| !(is_later && is_mended(state)))
         });
     }
@@ -123,6 +150,16 @@ impl Shadow {
             })
     }
 
+    /// Whether a broker can be taken out of the cluster, with what it has.
+    pub fn may_forget(&mut self, id: NodeId) -> bool {
+        let Ok(place) = Place::try_from(id.0) else { return true };
+        let may = self.may_crash(place, Loss::Process);
+        if may && self.losses.run_of(place).is_some() {
+            self.visit("forgets a broker that runs");
+        }
+        may
+    }
+
     /// Whether every partition that has lost records has somebody who will lead it with all of them.
     pub fn is_guarded(&self) -> bool {
         let keys: BTreeSet<Key> = self.losses.lost.keys().map(|(_, key)| *key).collect();
@@ -141,11 +178,12 @@ impl Shadow {
         may && self.may_crash(place, Loss::Process)
     }
 
-    pub fn lose(&mut self, place: Place, keys: &[Key]) {
+    pub fn lose(&mut self, place: Place, keys: &[Key], with_power: bool) {
         let run = self.losses.run_of(place);
         let epoch = self.image().cluster().broker(node_id(place)).map(|broker| broker.epoch);
         let run = run.max(epoch).unwrap_or(BrokerEpoch(-1));
-        self.losses.lost.extend(keys.iter().map(|key| ((place, *key), run)));
+        let lost = Lost { run, with_power };
+        self.losses.lost.extend(keys.iter().map(|key| ((place, *key), lost)));
     }
 
     pub fn keys_on(&self, place: Place) -> Vec<Key> {

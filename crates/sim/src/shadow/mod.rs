@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use metadata::image::{Image, Replay};
 use raft::ControlRecord;
-use types::Offset;
+use types::{LeaderEpoch, NodeId, Offset};
 use wire::record_frame::MetadataRecord;
 
 pub use groups::GroupShadow;
@@ -20,19 +20,24 @@ pub use quorum::QuorumShadow;
 use crate::env::{Checked, Place, must};
 use crate::message::Key;
 use crate::metadata_log::{Content, StoredBatch};
+use crate::operations::elect_leaders;
 
 #[derive(Debug)]
 pub struct Shadow {
     pub quorum: QuorumShadow,
     /// What the committed records of the metadata log say.
     replay: Replay,
+    /// What others may see of that: no half of a transaction.
+    image: Image,
     /// What each active controller has decided, committed or not.
     pub decided: BTreeMap<Place, Image>,
     pub partitions: BTreeMap<Key, PartitionShadow>,
     pub groups: GroupShadow,
     pub losses: Losses,
-    /// The partition whose ISR was last seen to grow.
-    pub grown: Option<Key>,
+    /// Where decisions end by which every partition had an election.
+    elections: BTreeSet<(Offset, LeaderEpoch)>,
+    /// The partitions whose ISRs were seen to grow since this was last looked at, and who has joined them.
+    pub grown: Vec<(Key, NodeId)>,
     producer_ids: BTreeSet<i64>,
     /// How often something happened that a history may or may not come by.
     pub visits: BTreeMap<&'static str, u32>,
@@ -43,11 +48,13 @@ impl Default for Shadow {
         Self {
             quorum: QuorumShadow::default(),
             replay: Replay::from_image(Image::default()),
+            image: Image::default(),
             decided: BTreeMap::new(),
             partitions: BTreeMap::new(),
             groups: GroupShadow::default(),
             losses: Losses::default(),
-            grown: None,
+            elections: BTreeSet::new(),
+            grown: Vec::new(),
             producer_ids: BTreeSet::new(),
             visits: BTreeMap::new(),
         }
@@ -57,7 +64,7 @@ impl Default for Shadow {
 impl Shadow {
     /// The newest committed image.
     pub fn image(&self) -> &Image {
-        self.replay.latest()
+        &self.image
     }
 
     pub fn visit(&mut self, what: &'static str) {
@@ -78,20 +85,40 @@ impl Shadow {
                 Content::Control(_) => self.replay.skip_to(batch.end.plus(-1), batch.epoch),
                 Content::Records(records) => {
                     for (at, record) in (batch.base.0..).zip(&records) {
-                        self.grown = grown(self.image(), record).or(self.grown);
-                        self.replay.apply(Offset(at), batch.epoch, record);
+                        self.apply(Offset(at), batch.epoch, record)?;
                     }
                 }
             }
+            if self.elections.remove(&(batch.end, batch.epoch)) {
+                elect_leaders::effect(self.replay.latest())?;
+            }
         }
-        self.losses.forget_mended(self.replay.latest());
+        self.image = self.replay.publish();
+        self.losses.forget_mended(&self.image);
+        Ok(())
+    }
+
+    fn apply(&mut self, at: Offset, epoch: LeaderEpoch, record: &MetadataRecord<'_>) -> Checked {
+        self.grown.extend(grown(self.replay.latest(), record));
+        self.replay.apply(at, epoch, record);
+        let MetadataRecord::RegisterBroker(broker) = record else { return Ok(()) };
+        self.losses.strikes_out(self.replay.latest(), NodeId(broker.broker_id))
+    }
+
+    /// A controller has given every partition an election, and stands at this end of its log. What came of
+    /// it is looked at where that is committed.
+    pub fn elects(&mut self, end: Offset, epoch: LeaderEpoch) -> Checked {
+        if self.quorum.ends_with(end, epoch) {
+            return elect_leaders::effect(self.replay.latest());
+        }
+        self.elections.insert((end, epoch));
         Ok(())
     }
 
     /// A node has applied what is committed below `offset`: the image is the same everywhere.
     pub fn applied(&self, place: Place, offset: Offset, image: &Image) -> Checked {
         let is_newest = offset == self.quorum.end();
-        must(!is_newest || *image == self.replay.publish(), || {
+        must(!is_newest || *image == self.image, || {
             format!("node {place} has another image at {offset} than what is committed says")
         })
     }
@@ -108,11 +135,12 @@ impl Shadow {
     }
 }
 
-/// The partition whose ISR somebody joins by this record.
-fn grown(image: &Image, record: &MetadataRecord<'_>) -> Option<Key> {
+/// The partition whose ISR somebody joins by this record, and who.
+fn grown(image: &Image, record: &MetadataRecord<'_>) -> Option<(Key, NodeId)> {
     let MetadataRecord::PartitionChange(change) = record else { return None };
     let key = (change.topic_id, change.partition_id);
     let state = image.topics().get(key.0)?.partitions.get(&key.1)?;
     let isr = change.isr.as_ref()?;
-    isr.iter().any(|id| state.isr.iter().all(|known| known.0 != *id)).then_some(key)
+    let joiner = isr.iter().map(|id| NodeId(*id)).find(|id| !state.isr.contains(id))?;
+    Some((key, joiner))
 }

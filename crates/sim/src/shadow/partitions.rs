@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use log::{Log, MemDisk};
-use types::{LeaderEpoch, Offset, ProducerId};
+use types::{LeaderEpoch, NodeId, Offset, ProducerId};
 
 use super::Shadow;
 use crate::env::{Checked, Place, must};
@@ -44,6 +44,18 @@ impl Shadow {
         for (entry, within) in &shadow.committed {
             must(*within >= epoch || held.get(&entry.offset) == Some(entry), || {
                 format!("node {} leads {key:?} in {epoch:?} and lacks {entry:?}", who.0)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A replica is in sync again with this log.
+    pub fn joins(&mut self, key: Key, who: NodeId, held: &[Entry]) -> Checked {
+        let held: BTreeMap<Offset, &Entry> =
+            held.iter().map(|entry| (entry.offset, entry)).collect();
+        for (entry, _) in &self.partition(key).committed {
+            must(held.get(&entry.offset) == Some(&entry), || {
+                format!("broker {who} joins the ISR of {key:?} and lacks {entry:?}")
             })?;
         }
         Ok(())

@@ -49,6 +49,12 @@ impl QuorumShadow {
         self.end
     }
 
+    /// Whether just that is committed which ends there, with a batch of this epoch.
+    pub fn ends_with(&self, end: Offset, epoch: LeaderEpoch) -> bool {
+        let last = self.committed.last_key_value().map(|(_, batch)| (batch.end, batch.epoch));
+        last == Some((end, epoch))
+    }
+
     pub fn asked(&mut self, id: RequestId, request: &Request) {
         let change = match request {
             Request::Vote(vote) if !vote.pre_vote => {
