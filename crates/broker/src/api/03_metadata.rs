@@ -207,7 +207,7 @@ impl View<'_> {
         partition_index: i32,
         state: &std::sync::Arc<PartitionState>,
     ) -> MetadataResponsePartition {
-        let offline = state.replicas.iter().filter(|node| !self.image.is_active(**node));
+        let offline = self.image.offline_replicas(state);
         let (replica_nodes, isr_nodes) = (self.shown(&state.replicas), self.shown(&state.isr));
         let are_all_shown =
             replica_nodes.len() == state.replicas.len() && isr_nodes.len() == state.isr.len();

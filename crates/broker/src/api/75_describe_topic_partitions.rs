@@ -98,7 +98,7 @@ impl Page<'_> {
         let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect::<Vec<_>>();
         let has_leader = self.image.is_active(state.leader);
         let error = if has_leader { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
-        let offline = state.replicas.iter().filter(|node| !self.image.is_active(**node));
+        let offline = self.image.offline_replicas(state);
         DescribeTopicPartitionsResponsePartition {
             error_code: error.code(),
             partition_index: *index,

@@ -135,6 +135,19 @@ impl Image {
     pub fn is_active(&self, broker: NodeId) -> bool {
         self.cluster.is_active(broker)
     }
+
+    /// The replicas that cannot be used: their broker is gone or fenced, or has lost their directory.
+    pub fn offline_replicas<'a>(
+        &'a self,
+        partition: &'a PartitionState,
+    ) -> impl Iterator<Item = NodeId> + 'a {
+        let is_online = |node: &NodeId| {
+            let directory = partition.directory_of(*node).unwrap_or(DIRECTORY_MIGRATING);
+            let broker = self.cluster.broker(*node);
+            broker.is_some_and(|broker| !broker.fenced && broker.has_online(directory))
+        };
+        partition.replicas.iter().copied().filter(move |node| !is_online(node))
+    }
 }
 
 impl FinalizedFeatures {
