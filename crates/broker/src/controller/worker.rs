@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use log::Disk;
 use metadata::decide::FenceBroker;
-use metadata::{BrokerRun, SessionTimeouts, Sessions};
+use metadata::{BrokerRun, MetadataVersion, SessionTimeouts, Sessions};
 use raft::{Input, RoleKind};
 use tokio::sync::{mpsc, oneshot};
 use types::{BrokerEpoch, Offset, TimestampMs};
@@ -339,7 +339,13 @@ impl<D: Disk> Worker<D> {
             job.answer(Err(NotDone::NotController));
             return Ok(());
         }
-        match job.decide(self, now) {
+        let before = self.release();
+        let decided = job.decide(self, now).and_then(|()| match self.release() == before {
+            true => Ok(()),
+            // releases before it may not have known controllers
+            false => self.membership.introduce(&mut self.state, now),
+        });
+        match decided {
             Ok(()) => {
                 self.waiting.push_back(Waiting { end: self.state.log.end_offset(), job });
                 Ok(())
@@ -349,6 +355,10 @@ impl<D: Disk> Worker<D> {
                 self.failed_to_write(error, now)
             }
         }
+    }
+
+    fn release(&self) -> MetadataVersion {
+        self.state.replay.latest().features().metadata_version()
     }
 
     /// A decision that could not be written is as if it had never been made; where a part of it

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metadata::MetadataVersion;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use types::{BrokerEpoch, ErrorCode, Offset};
@@ -79,6 +80,7 @@ impl Lifecycle {
                         tracing::info!("heartbeats are answered again");
                     }
                     self.take(&reply, is_leaving);
+                    self.tell_directories().await;
                 }
                 Err(PeerError::Refused(ErrorCode::StaleBrokerEpoch))
                     if self.is_displaced(epoch) =>
@@ -124,6 +126,22 @@ impl Lifecycle {
         }
         // nothing is applied any more
         std::future::pending().await
+    }
+
+    /// Registers once more where the registration is of before the cluster's release knew
+    /// directories. The next heartbeat tries again where that fails.
+    async fn tell_directories(&self) {
+        let lacks_directories = {
+            let image = self.published.image.load();
+            let registered = image.cluster().broker(self.membership.node);
+            image.features().metadata_version() >= MetadataVersion::DIRECTORIES
+                && registered.is_some_and(|known| {
+                    known.directories.is_empty() && known.incarnation == self.membership.incarnation
+                })
+        };
+        if lacks_directories && let Err(error) = self.ask_to_register().await {
+            tracing::warn!(%error, "the controller is not told of the log directories");
+        }
     }
 
     /// Tries until the controller says yes, or the time for it is over.
