@@ -1,5 +1,7 @@
 //! Brokers of one cluster come and go: killed, paused, stopped in order, started again.
 
+#[path = "brokers/features.rs"]
+mod features;
 #[path = "brokers/placement.rs"]
 mod placement;
 
