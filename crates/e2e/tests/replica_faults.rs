@@ -4,6 +4,8 @@
 #[path = "replication/cluster.rs"]
 #[allow(dead_code, reason = "each suite uses a part")]
 mod cluster;
+#[path = "replica_faults/failing_disk.rs"]
+mod failing_disk;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -199,8 +201,9 @@ impl Drop for SmallDisk {
     }
 }
 
-fn segment(data: &Path) -> Vec<u8> {
-    std::fs::read(data.join("t-0/00000000000000000000.log")).unwrap_or_default()
+fn segment(data: &Path, topic: &str) -> Vec<u8> {
+    let log = data.join(format!("{topic}-0")).join("00000000000000000000.log");
+    std::fs::read(log).unwrap_or_default()
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn a_follower_without_room_leaves_and_comes_back_when_there_is_some() {
         wait::until("it has everything", || {
             let whole = cluster.segment(0, "t");
             let is_whole = values(&whole).into_iter().eq(0..MANY);
-            (is_whole && segment(&disk.data()) == whole).then_some(())
+            (is_whole && segment(&disk.data(), "t") == whole).then_some(())
         });
     });
 }
