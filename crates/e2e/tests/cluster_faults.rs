@@ -156,9 +156,12 @@ fn a_node_on_the_directory_of_another_is_turned_away_and_harms_nothing() {
     files::point_to(&intruder, &data);
     intruder.launch();
     assert!(!intruder.server().await_end().success());
-    let log = intruder.log();
-    assert!(log.contains(&data.display().to_string()), "{log}");
-    assert!(!log.contains("panicked"), "{log}");
+    // Apache Kafka has no logging backend here, and says nothing
+    if Product::under_test() == Product::Klamm {
+        let log = intruder.log();
+        assert!(log.contains(&data.display().to_string()), "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+    }
     cluster.node_mut(3).restart();
     approve(cluster, ours);
 }
