@@ -182,18 +182,9 @@ impl Beside {
         theirs: &str,
     ) {
         let before = self.image().clone();
-        let told = || format!("{asked}\n{}\n{}", show_partitions(&before), self.last_words());
-        assert_eq!(reply, theirs, "{}", told());
+        assert_eq!(reply, theirs, "{asked}\n{}", show_partitions(&before));
         let written = self.catch_up();
         self.compare_written(asked, &before, ours, written);
-    }
-
-    /// What Kafka logged last, to explain what it did.
-    fn last_words(&self) -> String {
-        const LINES: usize = 20;
-        let log = self.kafka.log();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].join("\n")
     }
 
     /// What was decided in the image `before` is what Kafka has written.
