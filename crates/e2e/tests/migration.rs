@@ -2,13 +2,40 @@
 //! the same properties, while clients produce and read: what docs/migration.md says, done.
 
 use e2e::cluster::{Plan, Quorum};
-use e2e::process::output;
+use e2e::process::{output, succeed};
 use e2e::workload::Load;
 use e2e::{Cluster, Product, klamm};
 
 /// Apache Kafka's controller lets a broker that it has not fenced register again when its session is
 /// over: Klamm, which starts at once, waits for that.
 const SHORT_SESSIONS: &str = "broker.session.timeout.ms=4000\nbroker.heartbeat.interval.ms=500\n";
+
+/// A topic of which each node has one partition alone: nobody else could give it back what its
+/// directory loses.
+const ALONE: &str = "alone";
+const RECORDS: usize = 300;
+
+fn fill_alone(cluster: &Cluster) {
+    let words = ["--create", "--topic", ALONE, "--replica-assignment", "1,2,3"];
+    printed(cluster, "kafka-topics", &words).expect("created");
+    let lines: String = (0..RECORDS).map(|i| format!("{i}:{i:03}\n")).collect();
+    let mut producer = klamm::tool("kafka-console-producer");
+    producer.args(["--bootstrap-server", &cluster.bootstrap(), "--topic", ALONE]);
+    let keyed = ["parse.key=true", "key.separator=:"];
+    producer.args(keyed.iter().flat_map(|property| ["--reader-property", property]));
+    succeed(&mut producer, lines.as_bytes());
+}
+
+fn check_alone(cluster: &Cluster) {
+    let max = RECORDS.to_string();
+    let words = ["--topic", ALONE, "--from-beginning", "--max-messages", &max];
+    let words = [&words[..], &["--timeout-ms", "60000"]].concat();
+    let told = printed(cluster, "kafka-console-consumer", &words).expect("consumed");
+    let mut values: Vec<&str> = told.lines().collect();
+    values.sort_unstable();
+    let expected: Vec<String> = (0..RECORDS).map(|i| format!("{i:03}")).collect();
+    assert_eq!(values, expected, "what was on one node alone");
+}
 
 /// What one of the guide's commands prints, if it succeeds.
 fn printed(cluster: &Cluster, tool: &str, words: &[&str]) -> Option<String> {
@@ -80,8 +107,10 @@ fn migrate(quorum: Quorum, products: &[Product]) {
     let Some(mut cluster) = Cluster::start(&plan) else { return };
     let load = Load::start(&cluster);
     load.await_progress();
+    fill_alone(&cluster);
     for product in products {
         hand_all_over(&mut cluster, &load, *product);
+        check_alone(&cluster);
     }
     cluster.create_topic("afterwards", 3);
     load.reckon(&mut cluster, "");

@@ -12,7 +12,7 @@ use crate::shrink::{fails, shrink};
 use crate::world::World;
 
 /// Histories of one test run.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 3_000;
 
 /// What histories must come by, each so often in a run: every operation, every fault, and what clients
 /// and machines do because of them.
