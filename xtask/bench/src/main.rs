@@ -5,6 +5,7 @@ mod cold;
 mod floor;
 mod footprint;
 mod load;
+mod pages;
 mod peers;
 mod protocol;
 mod readings;
@@ -82,6 +83,7 @@ fn compare(scenarios: &[&Scenario]) -> std::io::Result<Vec<Row>> {
         let mut ratios = Vec::new();
         for round in 1..=ROUNDS {
             for peer in peers.iter_mut().filter(|peer| takes_part(peer.kind(), scenario)) {
+                pages::warm()?;
                 let numbers = (scenario.run)(peer)?;
                 eprintln!("  {}, round {round}, {:?}: {numbers:.2?}", these[0].name, peer.kind());
                 if let [over, under, ..] = numbers.as_slice() {

@@ -4,11 +4,12 @@ mod failover;
 mod producer;
 mod replicated;
 
-use std::io::{self, Write};
+use std::io;
 
 use e2e::cluster::Plan;
 use e2e::{Cluster, Product};
 
+use crate::pages;
 use crate::peers::Kind;
 use crate::table::Row;
 use failover::{LOSSES, Loss};
@@ -24,9 +25,6 @@ const ROUNDS: usize = 5;
 const WARM_UP_ROUNDS: usize = 5;
 /// Deleted topics give their pages back soon, so that a round does not pay for the one before.
 const PROPERTIES: &str = "log.segment.delete.delay.ms=100\n";
-
-/// What a round writes to its replicas, and room for what lies between.
-const ROUND_PAGES_BYTES: usize = 1 << 30;
 
 const COST: &str = "three replicas, acks=all: CPU s/GB of all three";
 const TIMES: [&str; 2] = [
@@ -92,7 +90,7 @@ impl Clusters {
         let mut results = Vec::new();
         for (kind, cluster) in &mut self.all {
             self.topics += 1;
-            warm_pages()?;
+            pages::warm()?;
             let result = run(cluster, &format!("bench-{}", self.topics))?;
             eprintln!("  {what}, {kind:?}: {result:.2?}");
             results.push((*kind, result));
@@ -149,14 +147,6 @@ impl Clusters {
         }
         Ok(rows_of(loss, &seen))
     }
-}
-
-/// Has the hypervisor give this machine memory for page cache, which it takes back whenever some is
-/// free for seconds: its first touch costs more than all that a broker does to a record.
-fn warm_pages() -> io::Result<()> {
-    let piece = vec![1; 1 << 16];
-    let mut file = tempfile::tempfile()?;
-    (0..ROUND_PAGES_BYTES / piece.len()).try_for_each(|_| file.write_all(&piece))
 }
 
 /// The median and the worst of the gaps, and what the application was told of.
