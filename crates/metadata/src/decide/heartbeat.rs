@@ -62,7 +62,9 @@ impl Command for Heartbeat {
         let (stage, next) = self.stages(controller, broker);
         let mut records = match stage == next {
             // who took over may have found no more than the beginning of what lets the broker go
-            true if next == Stage::Stopping => controller.follow(Availability::Leaving(broker.id)),
+            true if next == Stage::Stopping && controller.leads_any(broker.id) => {
+                controller.follow(Availability::Leaving(broker.id))
+            }
             true => Vec::new(),
             false => controller.enter(broker, next),
         };
