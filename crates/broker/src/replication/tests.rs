@@ -269,15 +269,19 @@ async fn records_are_committed_when_the_follower_has_them() {
     assert_eq!(two.values(), ["a", "b"]);
 }
 
-#[tokio::test]
-async fn a_new_leader_takes_the_first_batch_of_a_producer_first() {
-    let (mut metadata, mut one, mut two) = pair();
-    let nth = |sequence: i32| Producer {
+/// As whom an idempotent producer sends the batch that begins with that sequence.
+fn nth(sequence: i32) -> Producer {
+    Producer {
         id: ProducerId(7),
         epoch: ProducerEpoch(0),
         base_sequence: Sequence(sequence),
         transactional: false,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_new_leader_takes_the_first_batch_of_a_producer_first() {
+    let (mut metadata, mut one, mut two) = pair();
     one.append("of nobody").unwrap();
     one.serve(&two).await;
     one.append_as(nth(0), "on its way when the leader is cut off").unwrap();
@@ -297,12 +301,6 @@ async fn a_new_leader_takes_the_first_batch_of_a_producer_first() {
 #[tokio::test]
 async fn a_new_leader_takes_no_gap_for_a_loss_while_what_it_refused_comes_again() {
     let (mut metadata, mut one, mut two) = pair();
-    let nth = |sequence: i32| Producer {
-        id: ProducerId(7),
-        epoch: ProducerEpoch(0),
-        base_sequence: Sequence(sequence),
-        transactional: false,
-    };
     one.append_as(nth(0), "first").unwrap();
     one.serve(&two).await;
     metadata.elect(2, &[2, 1]);
